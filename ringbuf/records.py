@@ -162,7 +162,7 @@ COMMAND_LIST_INSTRUMENT = np.dtype([*_COMMAND_HEAD, *_LISTING, *_COMMAND_TAIL])
 # trade_seq 0 = there is no such trade. Filled by config.json_commands from the journal.
 COMMAND_BUST = np.dtype(
     [
-        *_COMMAND_HEAD[:-2],
+        *_COMMAND_HEAD,
         ("symbol", "<u4"),
         ("account", "<u4"),  # the taker's
         ("trade_seq", "<i8"),
