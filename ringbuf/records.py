@@ -88,7 +88,7 @@ def _view(changes: dict[str, tuple[str, str]]) -> np.dtype:
 # accepted, amended, triggered: the order's terms
 EVENT_ORDER = np.dtype(
     [
-        *((n, EVENT[n].str) for n in (EVENT.names or ())[:10]),
+        *((n, EVENT[n].str) for n in (EVENT.names or ())[:11]),
         ("order_type", "u1"),
         ("tif", "u1"),
         ("stp", "u1"),
