@@ -1,0 +1,323 @@
+"""The engine's state: tables of records in private memory, behind one header.
+
+    STATE ──▶ orders[max_orders]        64 bytes, one cache line; slot 0 is never used (0 = none)
+          ──▶ levels[max_levels]        a price with its queue
+          ──▶ nodes[max_nodes]          64-way radix pages over prices
+          ──▶ accounts[...], balances[...] open-addressing tables
+          ──▶ ids[...], clients[...]    order id → slot, (account, client id) → slot
+          ──▶ instruments[...], assets[...], lanes[256], busted[...]
+
+Only `engine.apply` changes it. Memory is zeroed and touched on demand, so big limits cost nothing until used.
+All links are slot numbers, not addresses: the tables can be copied or saved as they are.
+"""
+
+import mmap
+from dataclasses import dataclass
+
+import numpy as np
+
+from engine.memory import record_at
+from ringbuf.jit import inline
+
+STATE = np.dtype(
+    [
+        # addresses of the tables
+        ("orders", "<i8"),
+        ("levels", "<i8"),
+        ("nodes", "<i8"),
+        ("accounts", "<i8"),
+        ("balances", "<i8"),
+        ("ids", "<i8"),
+        ("clients", "<i8"),
+        ("instruments", "<i8"),
+        ("assets", "<i8"),
+        ("lanes", "<i8"),
+        ("busted", "<i8"),
+        # limits
+        ("max_orders", "<i8"),
+        ("max_levels", "<i8"),
+        ("max_nodes", "<i8"),
+        ("account_mask", "<i8"),
+        ("balance_mask", "<i8"),
+        ("id_mask", "<i8"),
+        ("client_mask", "<i8"),
+        ("max_instruments", "<i8"),
+        ("max_assets", "<i8"),
+        ("busted_mask", "<i8"),
+        ("max_events", "<i8"),  # one command may emit
+        ("max_account_orders", "<i8"),
+        # pools: next never-used slot, head of the free list, used count
+        ("order_next", "<i8"),
+        ("order_free", "<i8"),
+        ("order_count", "<i8"),
+        ("level_next", "<i8"),
+        ("level_free", "<i8"),
+        ("node_next", "<i8"),
+        ("node_free", "<i8"),
+        ("node_count", "<i8"),
+        ("account_count", "<i8"),
+        ("balance_count", "<i8"),
+        ("instrument_count", "<i8"),
+        ("asset_count", "<i8"),
+        ("busted_count", "<i8"),
+        # where the history stands
+        ("seq", "<i8"),  # last applied event
+        ("ts_ns", "<i8"),  # highest venue time seen
+        ("active", "<i8"),  # slot of the order that is trading now, 0 = none
+    ]
+)
+
+ORDER = np.dtype(
+    [
+        ("order_id", "<i8"),  # 0 = free slot
+        ("price_ticks", "<i8"),
+        ("leaves_lots", "<i8"),
+        ("client_id", "<i8"),
+        ("account", "<u4"),  # slot in accounts
+        ("symbol", "<u4"),
+        ("prev", "<u4"),  # queue of its level
+        ("next", "<u4"),
+        ("level", "<u4"),  # 0 = not in the book
+        ("account_prev", "<u4"),  # the account's orders, oldest acceptance first
+        ("account_next", "<u4"),
+        ("side", "u1"),
+        ("order_type", "u1"),
+        ("tif", "u1"),
+        ("stp_flags", "u1"),  # stp | post_only << 4
+    ]
+)
+
+# Terms of rarer order types, same slot as ORDER; the frozen remainder of a market buy.
+TERMS = np.dtype([("frozen", "<i8"), ("stop_price_ticks", "<i8"), ("display_lots", "<i8"), ("expire_ts_ns", "<i8")])
+
+LEVEL = np.dtype(
+    [
+        ("price_ticks", "<i8"),
+        ("total_lots", "<i8"),
+        ("head", "<u4"),
+        ("tail", "<u4"),
+        ("count", "<u4"),
+        ("leaf", "<u4"),  # node that holds it; on the free list: the next free level
+    ]
+)
+
+NODE = np.dtype(
+    [
+        ("bits", "<i8"),  # which children exist
+        ("prefix", "<i8"),  # key >> (6 * (height + 1))
+        ("parent", "<u4"),  # 0 = root; on the free list: the next free node
+        ("height", "<u4"),  # 0 = leaf, children are levels
+        ("pad", "V40"),
+        ("children", "<u4", (64,)),
+    ]
+)
+
+BOOK_SIDE = np.dtype(
+    [("root", "<i8"), ("best", "<i8"), ("last_leaf", "<i8"), ("levels", "<i8")]
+)  # best: level slot, 0 = empty
+
+INSTRUMENT = np.dtype(
+    [
+        ("name", "S16"),
+        ("base", "<u4"),
+        ("quote", "<u4"),
+        ("lot_base_units", "<i8"),
+        ("tick_lot_quote_units", "<i8"),
+        ("price_min_ticks", "<i8"),
+        ("price_max_ticks", "<i8"),
+        ("maker_fee_ppm", "<u4"),
+        ("taker_fee_ppm", "<u4"),
+        ("qty_min_lots", "<i8"),
+        ("qty_max_lots", "<i8"),
+        ("min_notional", "<i8"),
+        ("market_collar_ppm", "<u4"),
+        ("max_open_orders", "<u4"),
+        ("halted", "<i8"),
+        ("last_price_ticks", "<i8"),  # 0 = none yet
+        ("open_orders", "<i8"),
+        ("buy_root", "<i8"),  # BOOK_SIDE of bids, then of asks
+        ("buy_best", "<i8"),
+        ("buy_last_leaf", "<i8"),
+        ("buy_levels", "<i8"),
+        ("sell_root", "<i8"),
+        ("sell_best", "<i8"),
+        ("sell_last_leaf", "<i8"),
+        ("sell_levels", "<i8"),
+    ]
+)
+SIDE_OFFSET = INSTRUMENT.fields["buy_root"][1]  # type: ignore[index]
+
+ASSET = np.dtype(
+    [("name", "S16"), ("decimals", "<i8"), ("supply", "<i8"), ("fees", "<i8"), ("pad", "V24")]
+)  # supply: deposits - withdrawals
+
+ACCOUNT = np.dtype(
+    [
+        ("key", "<i8"),  # account number + 1; 0 = free cell
+        ("client_high", "<i8"),  # highest client id seen; -1 = none
+        ("client_window", "<i8"),  # bit i: client_high - 1 - i was seen
+        ("orders_head", "<u4"),
+        ("orders_tail", "<u4"),
+        ("open_orders", "<i8"),
+        ("suspended", "<i8"),
+        ("debts", "<i8"),  # balances below zero
+        ("rank", "<i8"),  # order of appearance; for later reports
+    ]
+)
+
+BALANCE = np.dtype(
+    [("key", "<i8"), ("available", "<i8"), ("frozen", "<i8"), ("pad", "<i8")]
+)  # key: (account slot << 32 | asset) + 1
+
+for _dtype, _size in ((ORDER, 64), (TERMS, 32), (LEVEL, 32), (NODE, 320), (ACCOUNT, 64), (BALANCE, 32), (ASSET, 64)):
+    assert _dtype.itemsize == _size, f"{_dtype} is {_dtype.itemsize} bytes, expected {_size}"
+assert BOOK_SIDE.itemsize == 32 and INSTRUMENT.itemsize % 8 == 0
+
+_state_at = record_at(STATE)
+_order_at = record_at(ORDER)
+_terms_at = record_at(TERMS)
+_level_at = record_at(LEVEL)
+_node_at = record_at(NODE)
+_side_at = record_at(BOOK_SIDE)
+_instrument_at = record_at(INSTRUMENT)
+_asset_at = record_at(ASSET)
+_account_at = record_at(ACCOUNT)
+_balance_at = record_at(BALANCE)
+
+ORDER_SIZE, LEVEL_SIZE, NODE_SIZE = 64, 32, 320
+INSTRUMENT_SIZE = INSTRUMENT.itemsize
+SIDE_SIZE = BOOK_SIDE.itemsize
+TERMS_SIZE = TERMS.itemsize
+MAX_LANES = 256
+
+
+@inline
+def state_at(address):
+    """The header record at an address."""
+    return _state_at(address)
+
+
+@inline
+def order_at(state, slot):
+    """Order record of a slot; 1 <= slot < max_orders."""
+    return _order_at(state.orders + slot * ORDER_SIZE)
+
+
+@inline
+def terms_at(state, slot):
+    """Rarer terms of the order in a slot: they lie behind the order table."""
+    return _terms_at(state.orders + state.max_orders * ORDER_SIZE + slot * TERMS_SIZE)
+
+
+@inline
+def level_at(state, slot):
+    """Level record of a slot; 1 <= slot < max_levels."""
+    return _level_at(state.levels + slot * LEVEL_SIZE)
+
+
+@inline
+def node_at(state, slot):
+    """Radix page of a slot; 1 <= slot < max_nodes."""
+    return _node_at(state.nodes + slot * NODE_SIZE)
+
+
+@inline
+def instrument_at(state, symbol):
+    """Instrument record; symbol < instrument_count."""
+    return _instrument_at(state.instruments + symbol * INSTRUMENT_SIZE)
+
+
+@inline
+def side_at(state, symbol, side):
+    """One side of a symbol's book: 0 bids, 1 asks."""
+    return _side_at(state.instruments + symbol * INSTRUMENT_SIZE + SIDE_OFFSET + side * SIDE_SIZE)
+
+
+@inline
+def asset_at(state, asset):
+    """Asset record; asset < asset_count."""
+    return _asset_at(state.assets + asset * 64)
+
+
+@inline
+def account_at(state, slot):
+    """Account record of a slot in the table."""
+    return _account_at(state.accounts + slot * 64)
+
+
+@inline
+def balance_at(state, slot):
+    """Balance record of a slot in the table."""
+    return _balance_at(state.balances + slot * 32)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How much of everything the engine holds. Tables are sized to powers of two above these."""
+
+    max_orders: int = 1 << 18
+    max_levels: int = 1 << 17
+    max_nodes: int = 1 << 16
+    max_accounts: int = 1 << 17
+    max_balances: int = 1 << 18
+    max_instruments: int = 1 << 12
+    max_assets: int = 1 << 10
+    max_busted: int = 1 << 16
+    max_events: int = 16384
+    max_account_orders: int = 16000
+
+
+def _table_cells(entries: int) -> int:
+    """Cells of an open-addressing table that stays at most half full."""
+    return 1 << max(4, (2 * entries - 1).bit_length())
+
+
+class State:
+    """Owns the memory of one engine state; `address` is what kernels take."""
+
+    def __init__(self, limits: Limits) -> None:
+        self.limits = limits
+        cells = {
+            "accounts": _table_cells(limits.max_accounts),
+            "balances": _table_cells(limits.max_balances),
+            "ids": _table_cells(limits.max_orders),
+            "clients": _table_cells(limits.max_orders),
+            "busted": _table_cells(limits.max_busted),
+        }
+        sizes = {
+            "orders": limits.max_orders * (ORDER_SIZE + TERMS_SIZE),
+            "levels": limits.max_levels * LEVEL_SIZE,
+            "nodes": limits.max_nodes * NODE_SIZE,
+            "accounts": cells["accounts"] * 64,
+            "balances": cells["balances"] * 32,
+            "ids": cells["ids"] * 8,
+            "clients": cells["clients"] * 8,
+            "instruments": limits.max_instruments * INSTRUMENT_SIZE,
+            "assets": limits.max_assets * 64,
+            "lanes": MAX_LANES * 8,
+            "busted": cells["busted"] * 8,
+        }
+        self._memory = {name: mmap.mmap(-1, -(-size // 4096) * 4096) for name, size in sizes.items()}
+        self.tables = {name: np.frombuffer(memory, np.uint8) for name, memory in self._memory.items()}
+        self.header = np.zeros(1, STATE)
+        self.record = self.header[0]
+        for name, table in self.tables.items():
+            self.record[name] = table.ctypes.data
+        for name in ("max_orders", "max_levels", "max_nodes", "max_instruments", "max_assets", "max_events"):
+            self.record[name] = getattr(limits, name)
+        self.record["max_account_orders"] = limits.max_account_orders
+        for name, table_name in (("account", "accounts"), ("balance", "balances"), ("id", "ids"), ("client", "clients")):
+            self.record[f"{name}_mask"] = cells[table_name] - 1
+        self.record["busted_mask"] = cells["busted"] - 1
+        for name in ("order_next", "level_next", "node_next"):
+            self.record[name] = 1
+        self.address: int = self.header.ctypes.data
+
+    def use_huge_pages(self) -> None:
+        """Ask for huge pages: for the engine's own state, not for the small copies in consumers."""
+        for name in ("orders", "levels", "nodes", "accounts", "balances", "ids", "clients"):
+            self._memory[name].madvise(mmap.MADV_HUGEPAGE)
+
+    def view(self, table: str, dtype: np.dtype, count: int) -> np.ndarray:
+        """The first `count` records of a table, as a view."""
+        return self.tables[table][: count * dtype.itemsize].view(dtype)
