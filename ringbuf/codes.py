@@ -141,6 +141,9 @@ FLAG_RESTS = 2  # after this event what is left of the active order joins the bo
 
 # Command flags (COMMAND.flags)
 CMD_POST_ONLY = 1
+# An amend read from text, which names no symbol: price and qty are mantissa x 10**-places (COMMAND.*_places), without
+# trailing zeros behind the point; the engine turns them into ticks and lots once it knows the order's instrument.
+CMD_DECIMAL = 2
 
 # Command field mask (COMMAND.mask): which optional fields the sender gave
 HAS_PRICE = 1

@@ -41,7 +41,11 @@ COMMAND = np.dtype(
         ("display_lots", "<i8"),
         ("expire_ts_ns", "<i8"),
         ("quote_budget", "<i8"),  # minor units of the quote asset
-        ("reserved", "V16"),
+        # CMD_DECIMAL: decimal places of price_ticks, qty_lots, stop_price_ticks, which are mantissas then
+        ("price_places", "u1"),
+        ("qty_places", "u1"),
+        ("stop_price_places", "u1"),
+        ("reserved", "V13"),
         ("session", "<u4"),  # producer << 24 | session of that producer; copied to the events
         ("crc", "<u4"),  # unused in memory; CRC-32C where a command is stored
     ]
