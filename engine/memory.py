@@ -15,12 +15,21 @@ from numba import from_dtype, types
 from numba.extending import intrinsic
 
 
+def _plain(dtype: np.dtype) -> np.dtype:
+    """The same record without its text and filler fields, which kernels never read."""
+    names = [name for name in dtype.names or () if dtype[name].kind not in "SV" or dtype[name].subdtype]
+    offsets = [(dtype.fields or {})[name][1] for name in names]
+    return np.dtype(
+        {"names": names, "formats": [dtype[n] for n in names], "offsets": offsets, "itemsize": dtype.itemsize}
+    )
+
+
 def record_at(dtype: np.dtype) -> Callable[[int], Any]:
     """Intrinsic `at(address: i64) -> Record` for one dtype.
 
     Precondition: at least ``dtype.itemsize`` writable bytes at ``address``, naturally aligned.
     """
-    record = from_dtype(dtype)
+    record = from_dtype(_plain(dtype))
 
     @intrinsic
     def at(typingctx, address):  # type: ignore[no-untyped-def]

@@ -107,7 +107,7 @@ NODE = np.dtype(
         ("prefix", "<i8"),  # key >> (6 * (height + 1))
         ("parent", "<u4"),  # 0 = root; on the free list: the next free node
         ("height", "<u4"),  # 0 = leaf, children are levels
-        ("pad", "V40"),
+        ("pad", "<i8", (5,)),
         ("children", "<u4", (64,)),
     ]
 )
@@ -148,7 +148,7 @@ INSTRUMENT = np.dtype(
 SIDE_OFFSET = INSTRUMENT.fields["buy_root"][1]  # type: ignore[index]
 
 ASSET = np.dtype(
-    [("name", "S16"), ("decimals", "<i8"), ("supply", "<i8"), ("fees", "<i8"), ("pad", "V24")]
+    [("name", "S16"), ("decimals", "<i8"), ("supply", "<i8"), ("fees", "<i8"), ("pad", "<i8", (3,))]
 )  # supply: deposits - withdrawals
 
 ACCOUNT = np.dtype(

@@ -1,0 +1,86 @@
+"""Open-addressing tables from a 63-bit key to an order slot: order id → slot, (account, client id) → slot.
+
+A cell is 8 bytes: slot in the low 32 bits (0 = empty), 32 hash bits above it. Eight consecutive ids share a
+cache line (they are used together), the groups are scattered by a multiplicative hash, so nobody can
+make long runs by leaving consecutive ids open. Deletion shifts back; there are no tombstones. The caller compares
+the real key in the order record: equal hash bits only say "probably".
+"""
+
+from engine.memory import load_i64, low_u32, shift_right, store_i64
+from engine.state import order_at
+from ringbuf.jit import inline
+
+GOLDEN = -7046029254386353131  # 2**64 / golden ratio, as i64
+CLIENT_SPREAD = 0x1000193B
+
+
+@inline
+def key_hash(key):
+    """32 hash bits of a key: three low bits kept, the rest scattered."""
+    return low_u32((shift_right((key >> 3) * GOLDEN, 29) & ~7) | (key & 7))
+
+
+@inline
+def client_hash(account, client_id):
+    """Hash bits of a client id of an account slot."""
+    group = (client_id >> 3) + (account + 1) * CLIENT_SPREAD * 65537
+    return low_u32((shift_right(group * GOLDEN, 29) & ~7) | (client_id & 7))
+
+
+@inline
+def map_insert(table, mask, hash_bits, slot):
+    """Put a slot in; the table is never more than half full (the order pool is smaller)."""
+    position = hash_bits & mask
+    while load_i64(table + position * 8) != 0:
+        position = (position + 1) & mask
+    store_i64(table + position * 8, (hash_bits << 32) | slot)
+
+
+@inline
+def map_remove(table, mask, hash_bits, slot):
+    """Take a slot out and close the gap. Precondition: it is there."""
+    wanted = (hash_bits << 32) | slot
+    hole = hash_bits & mask
+    while load_i64(table + hole * 8) != wanted:
+        hole = (hole + 1) & mask
+    probe = hole
+    while True:
+        probe = (probe + 1) & mask
+        cell = load_i64(table + probe * 8)
+        if cell == 0:
+            break
+        home = shift_right(cell, 32) & mask
+        if ((probe - home) & mask) >= ((probe - hole) & mask):
+            store_i64(table + hole * 8, cell)
+            hole = probe
+    store_i64(table + hole * 8, 0)
+
+
+@inline
+def find_order(state, order_id):
+    """Slot of an open order by its id, 0 if there is none."""
+    hash_bits = key_hash(order_id)
+    position = hash_bits & state.id_mask
+    while True:
+        cell = load_i64(state.ids + position * 8)
+        if cell == 0:
+            return 0
+        if shift_right(cell, 32) == hash_bits and order_at(state, low_u32(cell)).order_id == order_id:
+            return low_u32(cell)
+        position = (position + 1) & state.id_mask
+
+
+@inline
+def find_client(state, account, client_id):
+    """Slot of an open order by account slot and the client id that placed it, 0 if there is none."""
+    hash_bits = client_hash(account, client_id)
+    position = hash_bits & state.client_mask
+    while True:
+        cell = load_i64(state.clients + position * 8)
+        if cell == 0:
+            return 0
+        if shift_right(cell, 32) == hash_bits:
+            order = order_at(state, low_u32(cell))
+            if order.client_id == client_id and order.account == account:
+                return low_u32(cell)
+        position = (position + 1) & state.client_mask
