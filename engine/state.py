@@ -132,6 +132,10 @@ INSTRUMENT = np.dtype(
         ("min_notional", "<i8"),
         ("market_collar_ppm", "<u4"),
         ("max_open_orders", "<u4"),
+        ("price_step", "<i8"),  # tick = price_step x 10**-price_decimals, lot likewise: for amends in decimals
+        ("price_decimals", "<i8"),
+        ("qty_step", "<i8"),
+        ("qty_decimals", "<i8"),
         ("halted", "<i8"),
         ("last_price_ticks", "<i8"),  # 0 = none yet
         ("open_orders", "<i8"),

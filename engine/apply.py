@@ -1,0 +1,353 @@
+"""`apply(state, record)`: the only code that changes engine state, from state and one event record alone.
+
+The engine runs it right after composing a record; recovery, replica and audits run it over recorded events.
+`apply_event` books what the record says; `finish_event` does what its flags say (they are known only once it is
+clear what follows: FLAG_RESTS puts the active order into the book, FLAG_LAST counts its command as consumed).
+Records come from the engine itself or from a journal whose checks passed; numbers in them are trusted, but ids
+that name nothing end in a negative result, never in a write.
+"""
+
+from engine.accounts import begin_account, find_account, move, use_client_id
+from engine.book import append_to_account, drop_order, enter_book, leave_book, new_order, remove_from_account
+from engine.idmap import find_order, key_hash
+from engine.memory import load_i64, record_at, store_i64
+from engine.state import INSTRUMENT, account_at, asset_at, instrument_at, level_at, order_at, state_at, terms_at
+from ringbuf.codes import FLAG_LAST, FLAG_RESTS, NO_ID, NO_SYMBOL, EventType, OrderType, Reason, Side
+from ringbuf.jit import inline, kernel_of, outline
+from ringbuf.records import EVENT, EVENT_BUST, EVENT_LISTED_ASSET, EVENT_LISTED_INSTRUMENT, EVENT_ORDER
+
+event_at = record_at(EVENT)
+order_event_at = record_at(EVENT_ORDER)
+bust_event_at = record_at(EVENT_BUST)
+asset_event_at = record_at(EVENT_LISTED_ASSET)
+instrument_event_at = record_at(EVENT_LISTED_INSTRUMENT)
+
+ACCEPTED, REJECTED, TRADE, CANCELLED = (
+    int(EventType.ACCEPTED),
+    int(EventType.REJECTED),
+    int(EventType.TRADE),
+    int(EventType.CANCELLED),
+)
+AMENDED, BUSTED = int(EventType.AMENDED), int(EventType.BUSTED)
+DEPOSITED, WITHDRAWN = int(EventType.DEPOSITED), int(EventType.WITHDRAWN)
+SUSPENDED, UNSUSPENDED = int(EventType.SUSPENDED), int(EventType.UNSUSPENDED)
+HALTED, RESUMED, MASS_CANCELLED = int(EventType.HALTED), int(EventType.RESUMED), int(EventType.MASS_CANCELLED)
+LISTED_ASSET, LISTED_INSTRUMENT = int(EventType.LISTED_ASSET), int(EventType.LISTED_INSTRUMENT)
+BUY, MARKET = int(Side.BUY), int(OrderType.MARKET)
+DUPLICATE, SELF_TRADE = int(Reason.DUPLICATE_CLIENT_ID), int(Reason.SELF_TRADE)
+NAME_OFFSET = EVENT_LISTED_ASSET.fields["name"][1]  # type: ignore[index]
+INSTRUMENT_BYTES = INSTRUMENT.itemsize
+LISTING_BYTES = INSTRUMENT.fields["price_step"][1]  # type: ignore[index]
+for _name in INSTRUMENT.names[:14]:  # type: ignore[index]
+    assert INSTRUMENT.fields[_name][1] + NAME_OFFSET == EVENT_LISTED_INSTRUMENT.fields[_name][1], _name  # type: ignore[index]
+
+
+@inline
+def _accepted(state, address):
+    event = order_event_at(address)
+    account = find_account(state, event.account * 1)
+    slot = new_order(state, event.order_id, account, event.client_id)
+    order = order_at(state, slot)
+    order.price_ticks = event.price_ticks
+    order.leaves_lots = event.leaves_lots
+    order.symbol = event.symbol
+    order.side = event.side
+    order.order_type = event.order_type
+    order.tif = event.tif
+    order.stp_flags = event.stp | (event.order_flags << 4)
+    instrument = instrument_at(state, event.symbol)
+    instrument.open_orders += 1
+    asset = instrument.quote * 1
+    if event.side != BUY:
+        asset = instrument.base * 1
+    elif event.order_type == MARKET:
+        terms_at(state, slot).frozen = -event.released
+    move(state, account, asset, event.released, -event.released)
+    use_client_id(account_at(state, account), event.client_id)
+    state.active = slot
+
+
+@inline
+def _trade(state, address):
+    event = event_at(address)
+    taker_slot = state.active
+    if taker_slot == 0 or order_at(state, taker_slot).order_id != event.order_id:
+        taker_slot = find_order(state, event.order_id)
+    maker_slot = find_order(state, event.maker_order_id)
+    if taker_slot == 0 or maker_slot == 0:
+        return -1
+    taker = order_at(state, taker_slot)
+    maker = order_at(state, maker_slot)
+    instrument = instrument_at(state, event.symbol)
+    base = instrument.base * 1
+    quote = instrument.quote * 1
+    cost = event.qty_lots * event.price_ticks * instrument.tick_lot_quote_units
+    units = event.qty_lots * instrument.lot_base_units
+    if event.side == BUY:
+        move(state, taker.account * 1, quote, event.released - cost, -event.released)
+        move(state, taker.account * 1, base, units - event.fee, 0)
+        move(state, maker.account * 1, base, 0, -units)
+        move(state, maker.account * 1, quote, cost - event.maker_fee, 0)
+        asset_at(state, base).fees += event.fee
+        asset_at(state, quote).fees += event.maker_fee
+        if taker.order_type == MARKET:
+            terms_at(state, taker_slot).frozen -= event.released
+    else:
+        move(state, taker.account * 1, base, 0, -units)
+        move(state, taker.account * 1, quote, cost - event.fee, 0)
+        move(state, maker.account * 1, quote, 0, -cost)
+        move(state, maker.account * 1, base, units - event.maker_fee, 0)
+        asset_at(state, quote).fees += event.fee
+        asset_at(state, base).fees += event.maker_fee
+    taker.leaves_lots -= event.qty_lots
+    if taker.leaves_lots == 0:
+        drop_order(state, taker_slot)
+    level_at(state, maker.level).total_lots -= event.qty_lots
+    maker.leaves_lots -= event.qty_lots
+    if maker.leaves_lots == 0:
+        leave_book(state, maker_slot)
+        drop_order(state, maker_slot)
+    instrument.last_price_ticks = event.price_ticks
+    return 0
+
+
+@inline
+def _frozen_asset(state, order):
+    instrument = instrument_at(state, order.symbol)
+    if order.side == BUY:
+        return instrument.quote * 1
+    return instrument.base * 1
+
+
+@inline
+def _cancelled(state, address):
+    event = event_at(address)
+    slot = find_order(state, event.order_id)
+    if slot == 0:
+        return -1
+    order = order_at(state, slot)
+    move(state, order.account * 1, _frozen_asset(state, order), event.released, -event.released)
+    if order.level != 0:
+        leave_book(state, slot)
+    if event.request_id != NO_ID:
+        use_client_id(account_at(state, order.account), event.request_id)
+    drop_order(state, slot)
+    return 0
+
+
+@outline
+def _amended(state, address):
+    """In place (less or the same at the same price, or a decrement), else off the book and active again."""
+    event = order_event_at(address)
+    slot = find_order(state, event.order_id)
+    if slot == 0:
+        return -1
+    order = order_at(state, slot)
+    account = order.account * 1
+    move(state, account, _frozen_asset(state, order), event.released, -event.released)
+    if event.request_id != NO_ID:
+        use_client_id(account_at(state, account), event.request_id)
+    if event.reason == SELF_TRADE or (
+        event.price_ticks == order.price_ticks and event.leaves_lots <= order.leaves_lots
+    ):
+        if order.level != 0:
+            level_at(state, order.level).total_lots -= order.leaves_lots - event.leaves_lots
+        elif order.side == BUY and order.order_type == MARKET:
+            terms_at(state, slot).frozen -= event.released
+        order.leaves_lots = event.leaves_lots
+        return 0
+    leave_book(state, slot)
+    order.price_ticks = event.price_ticks
+    order.leaves_lots = event.leaves_lots
+    remove_from_account(state, slot)
+    append_to_account(state, slot)
+    state.active = slot
+    return 0
+
+
+@outline
+def _funds(state, address):
+    event = event_at(address)
+    account = find_account(state, event.account * 1)
+    amount = event.qty_lots
+    if event.type == WITHDRAWN:
+        amount = -amount
+    elif account < 0:
+        account = begin_account(state, event.account * 1)
+    move(state, account, event.symbol * 1, amount, 0)
+    asset_at(state, event.symbol).supply += amount
+    use_client_id(account_at(state, account), event.client_id)
+
+
+@inline
+def is_busted(state, trade_seq):
+    """Was a bust of this trade applied before?"""
+    position = key_hash(trade_seq) & state.busted_mask
+    while True:
+        found = load_i64(state.busted + position * 8)
+        if found == 0 or found == trade_seq:
+            return found == trade_seq
+        position = (position + 1) & state.busted_mask
+
+
+@outline
+def _busted(state, address):
+    event = bust_event_at(address)
+    instrument = instrument_at(state, event.symbol)
+    base = instrument.base * 1
+    quote = instrument.quote * 1
+    cost = event.qty_lots * event.price_ticks * instrument.tick_lot_quote_units
+    units = event.qty_lots * instrument.lot_base_units
+    taker = find_account(state, event.account * 1)
+    maker = find_account(state, event.maker_account * 1)
+    if event.side == BUY:
+        move(state, taker, quote, cost, 0)
+        move(state, taker, base, event.fee - units, 0)
+        move(state, maker, base, units, 0)
+        move(state, maker, quote, event.maker_fee - cost, 0)
+        asset_at(state, base).fees -= event.fee
+        asset_at(state, quote).fees -= event.maker_fee
+    else:
+        move(state, taker, base, units, 0)
+        move(state, taker, quote, event.fee - cost, 0)
+        move(state, maker, quote, cost, 0)
+        move(state, maker, base, event.maker_fee - units, 0)
+        asset_at(state, quote).fees -= event.fee
+        asset_at(state, base).fees -= event.maker_fee
+    position = key_hash(event.trade_seq) & state.busted_mask
+    while load_i64(state.busted + position * 8) != 0:
+        position = (position + 1) & state.busted_mask
+    store_i64(state.busted + position * 8, event.trade_seq)
+    state.busted_count += 1
+
+
+@outline
+def _listed_asset(state, address):
+    event = asset_event_at(address)
+    target = state.assets + event.symbol * 64
+    store_i64(target, load_i64(address + NAME_OFFSET))
+    store_i64(target + 8, load_i64(address + NAME_OFFSET + 8))
+    asset_at(state, event.symbol).decimals = event.decimals
+    state.asset_count += 1
+
+
+@outline
+def _set_scales(instrument, base_decimals, quote_decimals):
+    """Write tick and lot as step x 10**-decimals, in lowest terms (see config.decimals.Scale)."""
+    units = instrument.tick_lot_quote_units
+    lot = instrument.lot_base_units
+    decimals = quote_decimals - base_decimals
+    while units % 2 == 0 and lot % 2 == 0:
+        units, lot = units // 2, lot // 2
+    divisor = 3
+    while divisor * divisor <= lot or (divisor <= 5 and divisor <= lot):
+        while units % divisor == 0 and lot % divisor == 0:
+            units, lot = units // divisor, lot // divisor
+        if divisor > 100000:
+            break
+        divisor += 2
+    while lot % 10 == 0:
+        lot, decimals = lot // 10, decimals + 1
+    while lot % 5 == 0:
+        lot, units, decimals = lot // 5, units * 2, decimals + 1
+    while lot % 2 == 0:
+        lot, units, decimals = lot // 2, units * 5, decimals + 1
+    while decimals < 0:
+        units, decimals = units * 10, decimals + 1
+    while decimals > 0 and units % 10 == 0:
+        units, decimals = units // 10, decimals - 1
+    instrument.price_step = units
+    instrument.price_decimals = decimals
+    step = instrument.lot_base_units
+    decimals = base_decimals
+    while decimals > 0 and step % 10 == 0:
+        step, decimals = step // 10, decimals - 1
+    instrument.qty_step = step
+    instrument.qty_decimals = decimals
+
+
+@outline
+def _listed_instrument(state, address):
+    event = instrument_event_at(address)
+    instrument = instrument_at(state, event.symbol)
+    target = state.instruments + event.symbol * INSTRUMENT_BYTES
+    for offset in range(0, LISTING_BYTES, 8):  # both records begin with the same fields
+        store_i64(target + offset, load_i64(address + NAME_OFFSET + offset))
+    _set_scales(instrument, asset_at(state, event.base).decimals, asset_at(state, event.quote).decimals)
+    state.instrument_count += 1
+
+
+@outline
+def _switch(state, address):
+    """Suspend, unsuspend, halt, resume, refusals, mass cancel's end: marks on accounts and symbols."""
+    event = event_at(address)
+    kind = event.type * 1
+    if kind == HALTED or kind == RESUMED:
+        for symbol in range(state.instrument_count):
+            if event.symbol == NO_SYMBOL or event.symbol == symbol:
+                instrument_at(state, symbol).halted = 1 if kind == HALTED else 0
+        return
+    account = find_account(state, event.account * 1)
+    if account < 0:
+        return
+    if kind == SUSPENDED:
+        account_at(state, account).suspended = 1
+    elif kind == UNSUSPENDED:
+        account_at(state, account).suspended = 0
+    elif kind == MASS_CANCELLED or (kind == REJECTED and event.reason != DUPLICATE):
+        if event.client_id != NO_ID:
+            use_client_id(account_at(state, account), event.client_id)
+
+
+@inline
+def apply_event(state, address):
+    """Book one event; 0, or -1 where it names an order that is not there (a broken history)."""
+    event = event_at(address)
+    state.seq = event.seq
+    state.ts_ns = event.ts_ns
+    kind = event.type * 1
+    if kind == ACCEPTED:
+        _accepted(state, address)
+    elif kind == TRADE:
+        return _trade(state, address)
+    elif kind == CANCELLED:
+        return _cancelled(state, address)
+    elif kind == AMENDED:
+        return _amended(state, address)
+    elif kind == DEPOSITED or kind == WITHDRAWN:
+        _funds(state, address)
+    elif kind == BUSTED:
+        _busted(state, address)
+    elif kind == LISTED_ASSET:
+        _listed_asset(state, address)
+    elif kind == LISTED_INSTRUMENT:
+        _listed_instrument(state, address)
+    else:
+        _switch(state, address)
+    return 0
+
+
+@inline
+def finish_event(state, address):
+    """What the flags ask for; on the engine's side called once they are final."""
+    event = event_at(address)
+    if event.flags & FLAG_RESTS != 0 and state.active != 0:
+        enter_book(state, state.active)
+    if event.flags & FLAG_LAST != 0:
+        state.active = 0
+        lane = state.lanes + (event.session >> 24) * 8
+        store_i64(lane, load_i64(lane) + 1)
+
+
+@kernel_of("int64(int64, int64, int64)")
+def apply_events(state_address, events_address, count):
+    """Apply `count` consecutive records; returns how many were, fewer where one does not fit the state."""
+    state = state_at(state_address)
+    for i in range(count):
+        address = events_address + i * 128
+        if event_at(address).seq != state.seq + 1:
+            return i
+        if apply_event(state, address) < 0:
+            return i
+        finish_event(state, address)
+    return count

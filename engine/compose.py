@@ -1,0 +1,113 @@
+"""Composing event records in their ring slots.
+
+`open_event` starts the next record; the caller fills it and applies it. Its flags and checksum are settled when the next one
+opens or the command ends: only then is it known whether it was the last.
+"""
+
+import numpy as np
+
+from engine.apply import event_at
+from engine.idmap import find_client
+from engine.memory import record_at, store_i64
+from engine.state import order_at
+from ringbuf.atomics import crc32c
+from ringbuf.codes import NO_ACCOUNT, NO_ID, NO_SYMBOL, EventType, Reason
+from ringbuf.jit import inline, outline
+from ringbuf.records import CRC_OFFSET
+from ringbuf.ring_kernels import ring_claim
+
+OUT = np.dtype(
+    [
+        ("slots", "<i8"),  # address of slot 0
+        ("mask", "<i8"),  # capacity - 1
+        ("timing", "<i8"),  # address of the timing lane, 0 = none
+        ("ring", "<i8"),  # address of the ring, 0 = a private buffer
+        ("claimed", "<i8"),  # highest sequence claimed so far
+        ("open", "<i8"),  # address of the record whose flags are not settled, 0 = none
+        ("count", "<i8"),  # events of this command so far
+        ("ts_ns", "<i8"),
+        ("ingress_ns", "<i8"),
+        ("match_ns", "<i8"),
+        ("session", "<i8"),
+        ("client_id", "<i8"),  # of the command, NO_ID where none
+    ]
+)
+out_at = record_at(OUT)
+
+CLAIM_CHUNK = 64
+REJECTED = int(EventType.REJECTED)
+DUPLICATE = int(Reason.DUPLICATE_CLIENT_ID)
+
+
+@outline
+def _claim(out, seq):
+    """Announce sequences that are about to be overwritten, some at a time."""
+    out.claimed = seq + CLAIM_CHUNK
+    if out.ring != 0:
+        ring_claim(out.ring, out.claimed)
+
+
+@inline
+def seal(address):
+    """Write the record's checksum: its other 124 bytes are final."""
+    event_at(address).crc = crc32c(address, CRC_OFFSET)
+
+
+@inline
+def open_event(state, out, kind):
+    """Start the next record; returns its address. Fields are zero or absent, but for the common ones."""
+    if out.open != 0:
+        seal(out.open)
+    seq = state.seq + 1
+    if seq > out.claimed:
+        _claim(out, seq)
+    address = out.slots + (seq & out.mask) * 128
+    for offset in range(16, 128, 8):
+        store_i64(address + offset, 0)
+    event = event_at(address)
+    event.seq = seq
+    event.ts_ns = out.ts_ns
+    event.type = kind
+    event.symbol = NO_SYMBOL
+    event.client_id = NO_ID
+    event.request_id = NO_ID
+    event.account = NO_ACCOUNT
+    event.session = out.session
+    if out.timing != 0:
+        lane = out.timing + (seq & out.mask) * 16
+        store_i64(lane, out.ingress_ns)
+        store_i64(lane + 8, out.match_ns)
+    out.open = address
+    out.count += 1
+    return address
+
+
+@inline
+def request_of(out, order):
+    """Client id of the running request, where it is another than the one that placed the order."""
+    if out.client_id == order.client_id:
+        return NO_ID
+    return out.client_id
+
+
+@outline
+def reject(state, out, command, reason, order_id):
+    """Compose a refusal; the caller applies it."""
+    address = open_event(state, out, REJECTED)
+    event = event_at(address)
+    event.reason = reason
+    event.symbol = command.symbol
+    event.account = command.account
+    event.client_id = command.client_id
+    event.order_id = order_id
+    return address
+
+
+@outline
+def reject_duplicate(state, out, command, account):
+    """Refuse a client id that was used; names the first one's order while that is open."""
+    order_id = 0
+    slot = find_client(state, account, command.client_id)
+    if slot != 0:
+        order_id = order_at(state, slot).order_id
+    return reject(state, out, command, DUPLICATE, order_id)
