@@ -10,10 +10,9 @@ from engine.apply import event_at
 from engine.idmap import find_client
 from engine.memory import record_at, store_i64
 from engine.state import order_at
-from ringbuf.atomics import crc32c
+from ringbuf.checksum import crc32c_record
 from ringbuf.codes import NO_ACCOUNT, NO_ID, NO_SYMBOL, EventType, Reason
 from ringbuf.jit import inline, outline
-from ringbuf.records import CRC_OFFSET
 from ringbuf.ring_kernels import ring_claim
 
 OUT = np.dtype(
@@ -50,7 +49,7 @@ def _claim(out, seq):
 @inline
 def seal(address):
     """Write the record's checksum: its other 124 bytes are final."""
-    event_at(address).crc = crc32c(address, CRC_OFFSET)
+    event_at(address).crc = crc32c_record(address)
 
 
 @inline

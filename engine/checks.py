@@ -1,0 +1,132 @@
+"""Reasons to refuse, in the order in which they count. Each function reads state and returns a Reason, 0 = none.
+
+Nothing is multiplied past 63 bits: what an order freezes is compared by division.
+"""
+
+from engine.accounts import available
+from engine.levels import has_level_room
+from engine.state import account_at, instrument_at
+from ringbuf.codes import (
+    CMD_POST_ONLY,
+    HAS_BUDGET,
+    HAS_DISPLAY,
+    HAS_EXPIRE,
+    HAS_PRICE,
+    HAS_QTY,
+    HAS_STOP_PRICE,
+    OrderType,
+    Reason,
+    Side,
+    Stp,
+    Tif,
+)
+from ringbuf.jit import inline, outline
+
+BUY, LIMIT, MARKET = int(Side.BUY), int(OrderType.LIMIT), int(OrderType.MARKET)
+GTC, FOK = int(Tif.GTC), int(Tif.FOK)
+DECREMENT = int(Stp.DECREMENT)
+NONE = int(Reason.NONE)
+MALFORMED, PRICE_OFF_TICK, QTY_OFF_LOT = int(Reason.MALFORMED), int(Reason.PRICE_OFF_TICK), int(Reason.QTY_OFF_LOT)
+PRICE_OUT_OF_BAND, QTY_OUT_OF_RANGE = int(Reason.PRICE_OUT_OF_BAND), int(Reason.QTY_OUT_OF_RANGE)
+NOTIONAL_TOO_SMALL, BOOK_FULL = int(Reason.NOTIONAL_TOO_SMALL), int(Reason.BOOK_FULL)
+ACCOUNT_SUSPENDED, SYMBOL_HALTED = int(Reason.ACCOUNT_SUSPENDED), int(Reason.SYMBOL_HALTED)
+INSUFFICIENT_FUNDS = int(Reason.INSUFFICIENT_FUNDS)
+LATER_FIELDS = HAS_STOP_PRICE | HAS_DISPLAY | HAS_EXPIRE
+
+
+@inline
+def place_is_malformed(command):
+    """Do the words of a place contradict each other? (Binary commands may hold anything.)"""
+    has_qty = command.mask & HAS_QTY != 0
+    has_budget = command.mask & HAS_BUDGET != 0
+    post_only = command.flags & CMD_POST_ONLY != 0
+    if command.side > 1 or command.tif > FOK or command.stp > DECREMENT or command.mask & LATER_FIELDS != 0:
+        return True
+    if command.order_type == LIMIT:
+        return command.mask & HAS_PRICE == 0 or not has_qty or has_budget or (post_only and command.tif != GTC)
+    if command.order_type != MARKET or post_only or command.mask & HAS_PRICE != 0 or has_qty == has_budget:
+        return True
+    if has_budget:
+        return (
+            command.side != BUY or command.tif == FOK or command.stp == DECREMENT or command.quote_budget <= 0
+        )
+    return False
+
+
+@inline
+def tradable(state, account, symbol):
+    """Account and symbol let new orders and amends in?"""
+    if account_at(state, account).suspended != 0:
+        return ACCOUNT_SUSPENDED
+    if instrument_at(state, symbol).halted != 0:
+        return SYMBOL_HALTED
+    return NONE
+
+
+@inline
+def price_reason(instrument, price_ticks):
+    """Band of the instrument."""
+    if price_ticks < instrument.price_min_ticks or price_ticks > instrument.price_max_ticks:
+        return PRICE_OUT_OF_BAND
+    return NONE
+
+
+@inline
+def qty_reason(instrument, qty_lots):
+    """Above zero and within the instrument's range, where it has one."""
+    if qty_lots <= 0 or qty_lots < instrument.qty_min_lots:
+        return QTY_OUT_OF_RANGE
+    if instrument.qty_max_lots > 0 and qty_lots > instrument.qty_max_lots:
+        return QTY_OUT_OF_RANGE
+    return NONE
+
+
+@inline
+def notional_reason(instrument, price_ticks, qty_lots):
+    """Price x quantity reaches the instrument's minimum, where it has one."""
+    if instrument.min_notional > 0:
+        lot_cost = price_ticks * instrument.tick_lot_quote_units
+        if qty_lots < (instrument.min_notional - 1) // lot_cost + 1:
+            return NOTIONAL_TOO_SMALL
+    return NONE
+
+
+@inline
+def lots_covered(state, account, symbol, side, price_ticks, freed):
+    """Lots at a price that an account's available funds, plus what is freed, can freeze."""
+    instrument = instrument_at(state, symbol)
+    if side == BUY:
+        funds = available(state, account, instrument.quote * 1) + freed
+        return funds // (price_ticks * instrument.tick_lot_quote_units)
+    return (available(state, account, instrument.base * 1) + freed) // instrument.lot_base_units
+
+
+@inline
+def is_full(state, account, symbol, rests):
+    """Would one order more overfill a pool, its account or its symbol?"""
+    instrument = instrument_at(state, symbol)
+    if state.order_free == 0 and state.order_next >= state.max_orders:
+        return True
+    if account_at(state, account).open_orders >= state.max_account_orders:
+        return True
+    if instrument.max_open_orders > 0 and instrument.open_orders >= instrument.max_open_orders:
+        return True
+    if state.balance_count * 2 > state.balance_mask:
+        return True
+    return rests and not has_level_room(state)
+
+
+@outline
+def whole_steps(mantissa, places, step, decimals):
+    """mantissa x 10**-places in steps of step x 10**-decimals; -1 off step, -2 beyond 63 bits, -3 below zero."""
+    if mantissa < 0:
+        return -3
+    if places > decimals:
+        return -1
+    for _ in range(decimals - places):
+        if mantissa > 922337203685477580:
+            return -2
+        mantissa *= 10
+    if mantissa % step != 0:
+        return -1
+    return mantissa // step
