@@ -1,0 +1,198 @@
+"""The journal's files: who stands where. Nothing else in the project knows an offset of theirs.
+
+A journal is the folder ``DATA/journal``. Its segments are named by the sequence of their first record::
+
+    journal/00000000000000000001.journal      header page, then blocks
+    journal/00000000000000000001.timing       16 bytes a record: ingress_ns, match_ns (informational)
+
+    offset 0        4096                 4096 + 65536                            4096 + blocks * 65536
+    ┌───────────────┬────────────────────┬────────────────────┬─ ─ ─ ┬────────────────────┐
+    │ header page   │ block 0            │ block 1            │      │ block n-1          │
+    └───────────────┴────────────────────┴────────────────────┴─ ─ ─ ┴────────────────────┘
+                    ┌─────────┬─────────┬─ ─ ─┬───────────┬──────────┐
+       a block:     │record 0 │record 1 │     │record 510 │ seal     │   512 x 128 bytes = 64 KiB
+                    └─────────┴─────────┴─ ─ ─┴───────────┴──────────┘
+
+Header: magic, layout version, schema hash, epoch, first sequence, blocks, chain hash before this segment, and a
+SHA-256 over all that. At offset 2048 of the header page, outside the hash, the *mark*: the highest sequence known to
+be durable, and its complement. It is written after the fact, so it is a lower bound: what is wrong at or below it, with
+good records behind, is corruption; what is wrong above it is an unfinished write. Seal: magic, first sequence of the block, epoch, and the chain:
+``chain = SHA-256(chain before ‖ the block's 511 records)``; the first block of a segment starts from the SHA-256 in
+its header. So a changed, removed or moved record anywhere breaks every seal after it. A block is sealed when it is
+full; the records of the last one are guarded by their own CRC-32C and the continuity of their sequences.
+
+What is not yet written reads as zeros (files are allocated or written ahead).
+"""
+
+import hashlib
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ringbuf.records import RECORD_SIZE, SCHEMA_HASH
+
+MAGIC = b"mljournl"
+SEAL_MAGIC = b"mlseal\0\0"
+VERSION = 1
+PAGE_SIZE = 4096
+MARK_OFFSET = 2048
+MARK = struct.Struct("<qq")  # highest durable sequence, its complement
+BLOCK_SIZE = 65536
+BLOCK_RECORDS = BLOCK_SIZE // RECORD_SIZE - 1
+BLOCK_BYTES = BLOCK_RECORDS * RECORD_SIZE  # the records of a block, without its seal
+CHAIN_SIZE = 32
+TIMING_SIZE = 16
+DEFAULT_BLOCKS = 256  # 16 MiB, 130 816 records
+
+HEADER = np.dtype(
+    [
+        ("magic", "S8"),
+        ("version", "<i8"),
+        ("schema", "<i8"),
+        ("epoch", "<i8"),
+        ("first_seq", "<i8"),
+        ("blocks", "<i8"),
+        ("chain", "V32"),  # chain hash of the segment before; zeros in the first
+        ("hash", "V32"),  # SHA-256 of everything above
+    ]
+)
+SEAL = np.dtype(
+    [
+        ("magic", "V8"),
+        ("first_seq", "<i8"),
+        ("epoch", "<i8"),
+        ("chain", "V32"),
+        ("spare", "V68"),
+        ("crc", "<u4"),  # CRC-32C, as of a record
+    ]
+)
+assert SEAL.itemsize == RECORD_SIZE
+assert HEADER.itemsize == 8 * 6 + 2 * CHAIN_SIZE
+assert (BLOCK_RECORDS + 1) * RECORD_SIZE == BLOCK_SIZE
+assert BLOCK_RECORDS == 511
+
+FIRST_CHAIN = bytes(CHAIN_SIZE)
+
+
+class JournalError(Exception):
+    """The journal cannot be written or read as it should; the message names segment, place and reason."""
+
+
+class JournalCorrupt(JournalError):
+    """Something before the tail is not what was written."""
+
+
+@dataclass(frozen=True)
+class SegmentHeader:
+    """What a segment says of itself. ``hash`` is where its own chain starts."""
+
+    epoch: int
+    first_seq: int
+    blocks: int
+    chain: bytes
+    hash: bytes = b""
+
+    @property
+    def records(self) -> int:
+        """How many records fit."""
+        return self.blocks * BLOCK_RECORDS
+
+    @property
+    def size(self) -> int:
+        """Bytes of the whole file."""
+        return PAGE_SIZE + self.blocks * BLOCK_SIZE
+
+    def encode(self) -> bytes:
+        """The header page, with its hash."""
+        row = np.zeros(1, HEADER)
+        row["magic"] = MAGIC
+        row["version"] = VERSION
+        row["schema"] = SCHEMA_HASH
+        row["epoch"] = self.epoch
+        row["first_seq"] = self.first_seq
+        row["blocks"] = self.blocks
+        body = row.tobytes()[: HEADER.itemsize - 2 * CHAIN_SIZE] + self.chain
+        return (body + hashlib.sha256(body).digest()).ljust(PAGE_SIZE, b"\0")
+
+    @staticmethod
+    def decode(page: bytes, name: str) -> "SegmentHeader":
+        """Read a header page; JournalCorrupt or JournalError naming the field that is wrong."""
+        if len(page) < HEADER.itemsize:
+            raise JournalCorrupt(f"{name}: header is {len(page)} bytes, expected {PAGE_SIZE}")
+        body, digest = page[: HEADER.itemsize - CHAIN_SIZE], page[HEADER.itemsize - CHAIN_SIZE : HEADER.itemsize]
+        row = np.frombuffer(page[: HEADER.itemsize], HEADER)[0]
+        if bytes(row["magic"]) != MAGIC:
+            raise JournalCorrupt(f"{name}: field magic is {bytes(row['magic'])!r}, expected {MAGIC!r}")
+        if hashlib.sha256(body).digest() != digest:
+            raise JournalCorrupt(f"{name}: field hash of the header does not fit its bytes")
+        if row["version"] != VERSION:
+            raise JournalError(f"{name}: field version is {row['version']}, this program reads {VERSION}")
+        if row["schema"] != SCHEMA_HASH:
+            raise JournalError(f"{name}: field schema is {row['schema']}, this program reads {SCHEMA_HASH}")
+        chain = body[-CHAIN_SIZE:]
+        return SegmentHeader(int(row["epoch"]), int(row["first_seq"]), int(row["blocks"]), chain, digest)
+
+
+def encode_mark(seq: int) -> bytes:
+    """The 16 bytes at MARK_OFFSET."""
+    return MARK.pack(seq, ~seq)
+
+
+def decode_mark(page: bytes) -> int:
+    """The mark in a header page; 0 where it is not (or half) written."""
+    if len(page) < MARK_OFFSET + MARK.size:
+        return 0
+    seq, complement = MARK.unpack_from(page, MARK_OFFSET)
+    return int(seq) if seq == ~complement else 0
+
+
+def header_of(epoch: int, first_seq: int, blocks: int, chain: bytes) -> SegmentHeader:
+    """A new segment's header, its hash computed."""
+    draft = SegmentHeader(epoch, first_seq, blocks, chain)
+    return SegmentHeader.decode(draft.encode(), segment_name(first_seq))
+
+
+def seal_of(first_seq: int, epoch: int, chain: bytes) -> np.ndarray:
+    """The 128-byte seal (shape (1,), dtype SEAL) of a full block; its CRC still to be filled."""
+    seal = np.zeros(1, SEAL)
+    seal["magic"] = np.void(SEAL_MAGIC)
+    seal["first_seq"] = first_seq
+    seal["epoch"] = epoch
+    seal["chain"] = np.void(chain)
+    return seal
+
+
+def next_chain(chain: bytes, block: memoryview | bytes) -> bytes:
+    """The chain after a block, of whose 64 KiB only the records count."""
+    digest = hashlib.sha256(chain)
+    digest.update(block[:BLOCK_BYTES])
+    return digest.digest()
+
+
+def segment_name(first_seq: int) -> str:
+    """File name of the segment that begins with this sequence."""
+    return f"{first_seq:020d}.journal"
+
+
+def timing_name(first_seq: int) -> str:
+    """File name of the segment's timing side file."""
+    return f"{first_seq:020d}.timing"
+
+
+def journal_folder(data: Path) -> Path:
+    """Where the journal of a data directory lies."""
+    return Path(data) / "journal"
+
+
+def record_offset(index: int) -> int:
+    """Byte offset in the segment of its record number ``index`` (from 0)."""
+    return PAGE_SIZE + index // BLOCK_RECORDS * BLOCK_SIZE + index % BLOCK_RECORDS * RECORD_SIZE
+
+
+def list_segments(folder: Path) -> list[Path]:
+    """The segments in order of their first sequence."""
+    if not folder.is_dir():
+        return []
+    return sorted(path for path in folder.iterdir() if path.suffix == ".journal" and path.stem.isdigit())

@@ -1,0 +1,267 @@
+"""Writing the journal: one process, append only.
+
+A write or sync that fails is final: the state of the page cache is unknown then (a second fdatasync may say OK and
+have lost the data), so the writer refuses everything after it and its process ends; a restart reads from the disk.
+"""
+
+import logging
+import os
+import threading
+from pathlib import Path
+
+import numpy as np
+
+from consumers.journal.checks import checksum, good_prefix, what_is_wrong
+from consumers.journal.format import (
+    BLOCK_BYTES,
+    BLOCK_RECORDS,
+    BLOCK_SIZE,
+    DEFAULT_BLOCKS,
+    FIRST_CHAIN,
+    MARK_OFFSET,
+    PAGE_SIZE,
+    TIMING_SIZE,
+    JournalError,
+    SegmentHeader,
+    encode_mark,
+    header_of,
+    journal_folder,
+    next_chain,
+    record_offset,
+    seal_of,
+    segment_name,
+    timing_name,
+)
+from consumers.journal.repair import recover
+from consumers.journal.tail import Tail
+from ringbuf.records import RECORD_SIZE
+
+log = logging.getLogger(__name__)
+MODES = ("memory", "journal", "fsync")
+_SPARE = "spare.next"
+_ZEROS = bytes(1 << 20)
+
+
+def _allocate(path: Path, size: int, prewrite: bool) -> None:
+    """A file of that size: blocks reserved, and written with zeros (then synced) where syncs must be quick."""
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
+    try:
+        if prewrite:
+            for at in range(0, size, len(_ZEROS)):
+                piece = _ZEROS[: min(len(_ZEROS), size - at)]
+                if os.pwrite(fd, piece, at) != len(piece):
+                    raise OSError(28, "no space left for a new segment", str(path))
+            os.fdatasync(fd)
+        else:
+            os.posix_fallocate(fd, 0, size)
+    finally:
+        os.close(fd)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make renames in a folder durable."""
+    fd = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+class _Spare(threading.Thread):
+    """Writes the next segment's zeros ahead; what went wrong is kept for the writer to raise."""
+
+    def __init__(self, path: Path, size: int) -> None:
+        super().__init__(name="journal-spare", daemon=True)
+        self.path = path
+        self.size = size
+        self.error: OSError | None = None
+        self.start()
+
+    def run(self) -> None:
+        try:
+            _allocate(self.path, self.size, prewrite=True)
+        except OSError as error:
+            self.error = error
+
+
+class JournalWriter:
+    """Appends to DATA/journal after having recovered its tail. ``last``: highest sequence written.
+
+    ``mode``: ``memory`` and ``journal`` write, ``fsync`` also syncs in ``sync``. Raises JournalError when the journal
+    is of another epoch, JournalCorrupt when it is damaged before its tail. Open after the fork.
+    """
+
+    def __init__(self, data: Path, epoch: int, mode: str = "journal", blocks: int = DEFAULT_BLOCKS) -> None:
+        if mode not in MODES:
+            raise JournalError(f"durability is {mode!r}, expected one of {', '.join(MODES)}")
+        self.folder = journal_folder(data)
+        self.epoch = epoch
+        self.mode = mode
+        self._blocks = blocks
+        self._failed = ""
+        self._spare: _Spare | None = None
+        self._fd = -1
+        self._timing_fd = -1
+        self._timing_lost = False
+        self._block = bytearray(BLOCK_SIZE)
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            tail = recover(self.folder)
+            if tail is None:
+                self._start_segment(1, FIRST_CHAIN)
+            else:
+                self._continue(tail)
+        except OSError as error:
+            raise self._fail("opening", error) from error
+
+    def _continue(self, tail: Tail) -> None:
+        if tail.header.epoch != self.epoch:
+            raise JournalError(f"{tail.path.name}: field epoch is {tail.header.epoch}, expected {self.epoch}")
+        self.last = tail.last
+        self._durable = tail.last
+        if tail.whole == tail.header.records:
+            self._start_segment(tail.last + 1, tail.chain)
+            return
+        self._open(tail.path, tail.header)
+        self._count = tail.whole
+        self._chain = tail.chain
+        number, at = divmod(tail.whole, BLOCK_RECORDS)
+        kept = os.pread(self._fd, at * RECORD_SIZE, PAGE_SIZE + number * BLOCK_SIZE)
+        self._block[: len(kept)] = kept
+
+    def _open(self, path: Path, header: SegmentHeader) -> None:
+        for fd in (self._fd, self._timing_fd):
+            if fd >= 0:
+                os.close(fd)
+        self.path = path
+        self.header = header
+        self._fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+        timing = self.folder / timing_name(header.first_seq)
+        self._timing_fd = os.open(timing, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+
+    def _start_segment(self, first_seq: int, chain: bytes) -> None:
+        """Make the next segment whole under another name, then rename: nobody sees half a header."""
+        header = header_of(self.epoch, first_seq, self._blocks, chain)
+        spare = self.folder / _SPARE
+        if self._spare is not None:
+            self._spare.join()
+            if self._spare.error is not None:
+                raise self._spare.error
+            self._spare = None
+        else:
+            _allocate(spare, header.size, prewrite=self.mode == "fsync")
+        page = bytearray(header.encode())
+        mark = encode_mark(first_seq - 1)
+        page[MARK_OFFSET : MARK_OFFSET + len(mark)] = mark
+        if self.mode == "fsync" and self._fd >= 0:
+            os.fdatasync(self._fd)  # the segment before must be durable before one that says so
+        fd = os.open(spare, os.O_RDWR | os.O_CLOEXEC)
+        try:
+            if os.pwrite(fd, page, 0) != PAGE_SIZE:
+                raise OSError(28, "short write of a segment header", str(spare))
+            if self.mode == "fsync":
+                os.fdatasync(fd)
+        finally:
+            os.close(fd)
+        path = self.folder / segment_name(first_seq)
+        spare.rename(path)
+        if self.mode == "fsync":
+            sync_folder(self.folder)
+        self._open(path, header)
+        self._count = 0
+        self._chain = header.hash
+        self.last = first_seq - 1
+        self._durable = first_seq - 1
+
+    def append(self, events: np.ndarray, timing: np.ndarray | None = None) -> None:
+        """Write events (EVENT, continuing at last + 1), with their timing rows if known (16 bytes each).
+
+        Raises JournalError when the events do not continue, do not fit their checksums, or can't be written.
+        """
+        self._check_usable()
+        good = good_prefix(events, self.last + 1)
+        if good < len(events):
+            expected = self.last + 1 + good
+            raise JournalError(f"event refused at {expected}: {what_is_wrong(events[good : good + 1], expected)}")
+        done = 0
+        try:
+            while done < len(events):
+                if self._count == self.header.records:
+                    self._start_segment(self.last + 1, self._chain)
+                take = min(len(events) - done, BLOCK_RECORDS - self._count % BLOCK_RECORDS)
+                self._write_piece(events[done : done + take])
+                if timing is not None:
+                    self._write_timing(timing[done : done + take])
+                self._count += take
+                self.last += take
+                done += take
+        except OSError as error:
+            raise self._fail(f"write of sequence {self.last + 1}", error) from error
+        self._write_ahead()
+
+    def _write_piece(self, events: np.ndarray) -> None:
+        """Put events into the current block and write what is new of it; a full block gets its seal."""
+        number, at = divmod(self._count, BLOCK_RECORDS)
+        start, end = at * RECORD_SIZE, (at + len(events)) * RECORD_SIZE
+        self._block[start:end] = memoryview(np.ascontiguousarray(events)).cast("B")
+        if end == BLOCK_BYTES:
+            self._chain = next_chain(self._chain, self._block)
+            seal = seal_of(self.header.first_seq + number * BLOCK_RECORDS, self.epoch, self._chain)
+            seal["crc"] = checksum(seal)
+            self._block[BLOCK_BYTES:] = seal.tobytes()
+            end = BLOCK_SIZE
+        piece = memoryview(self._block)[start:end]
+        if os.pwrite(self._fd, piece, record_offset(self._count)) != len(piece):
+            raise OSError(28, "short write", str(self.path))
+
+    def _write_timing(self, timing: np.ndarray) -> None:
+        rows = memoryview(np.ascontiguousarray(timing)).cast("B")
+        try:
+            os.pwrite(self._timing_fd, rows, self._count * TIMING_SIZE)
+        except OSError as error:  # nothing rests on these; the journal goes on without them
+            if not self._timing_lost:
+                log.warning("journal: timing of %s not kept: %s", self.path.name, error)
+            self._timing_lost = True
+
+    def _write_ahead(self) -> None:
+        if self.mode == "fsync" and self._spare is None and self._count * 2 > self.header.records:
+            self._spare = _Spare(self.folder / _SPARE, self.header.size)
+
+    def sync(self) -> int:
+        """Make everything appended as durable as the mode says; returns the sequence up to which it is.
+
+        Raises JournalError when the sync fails; never tried again.
+        """
+        self._check_usable()
+        if self._durable == self.last:
+            return self.last
+        try:
+            if self.mode == "fsync":
+                os.fdatasync(self._fd)
+            os.pwrite(self._fd, encode_mark(self.last), MARK_OFFSET)
+        except OSError as error:
+            raise self._fail(f"sync up to sequence {self.last}", error) from error
+        self._durable = self.last
+        return self.last
+
+    def _check_usable(self) -> None:
+        if self._failed:
+            raise JournalError(f"{self._failed} before; a failed journal takes nothing more")
+
+    def _fail(self, what: str, error: OSError) -> JournalError:
+        where = self.path.name if self._fd >= 0 else str(self.folder)
+        self._failed = f"{where}: {what} failed: {error.strerror or error}"
+        return JournalError(self._failed)
+
+    def close(self) -> None:
+        """Sync (unless it failed) and close."""
+        if not self._failed:
+            self.sync()
+        if self._spare is not None:
+            self._spare.join()
+        for fd in (self._fd, self._timing_fd):
+            if fd >= 0:
+                os.close(fd)
+        self._fd = self._timing_fd = -1
+
+
