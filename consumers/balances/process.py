@@ -1,0 +1,64 @@
+"""Step 3 of nine: each account's frozen and available amounts, and the ledger of every change.
+
+A trade that takes a balance below zero can't be booked: it is booked as it stands (the stream is the truth),
+remembered in the store, and its bust asked for through this consumer's own command lane. The engine's
+``busted`` event then unwinds it here as everywhere else.
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from consumers.balances.store import NAME, TABLES, BalanceFold
+from consumers.runtime import run
+from consumers.store import Store
+from consumers.stored import StoredConsumer
+from ringbuf.codes import NO_ID, Op
+from ringbuf.lanes import Lanes, Producer
+from ringbuf.records import COMMAND, COMMAND_BUST, EVENT
+
+
+def bust_command(trade: NDArray[np.void]) -> NDArray[np.void]:
+    """One COMMAND that undoes `trade` (an EVENT): the engine keeps no history, so the trade comes along."""
+    command = np.zeros(1, COMMAND_BUST)
+    command["op"] = Op.BUST
+    command["client_id"] = NO_ID
+    command["trade_seq"] = trade["seq"]
+    for name in ("symbol", "account", "order_id", "maker_order_id", "price_ticks", "qty_lots"):
+        command[name] = trade[name]
+    for name in ("side", "fee", "maker_fee", "maker_account"):
+        command[name] = trade[name]
+    return command.view(COMMAND)
+
+
+class BustLane:
+    """This consumer's command lane; attached at the first bust, as most runs never need one."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._producer: Producer | None = None
+
+    def ask(self, trade: NDArray[np.void]) -> bool:
+        """Send the bust of `trade`; False when the lane is full or no engine has made it yet."""
+        assert trade.dtype == EVENT
+        if self._producer is None:
+            try:
+                self._producer = Lanes.attach(self._name).producer(NAME)
+            except FileNotFoundError:
+                return False
+        return bool(self._producer.send(bust_command(trade)) == 1)
+
+
+def consumer() -> StoredConsumer:
+    """The balances consumer, not yet opened."""
+
+    def fold_on(store: Store, context: Any) -> BalanceFold:
+        return BalanceFold(store, BustLane(f"/{context.name}.lanes").ask)
+
+    return StoredConsumer(NAME, TABLES, fold_on)
+
+
+def main(context: Any) -> int:
+    """Run until told to stop; the exit code."""
+    return run(consumer(), context)

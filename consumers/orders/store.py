@@ -1,0 +1,187 @@
+"""Orders, fills, client ids and refusals in LMDB: the tables, the fold written into them, and how to read them."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from consumers.funds import InstrumentTable
+from consumers.orders.fold import (
+    FILL,
+    I64,
+    ORDER,
+    about_orders,
+    bust_marks,
+    fold,
+    is_open,
+    touched,
+)
+from consumers.packed import Log, Packing, Window
+from consumers.store import encode_key
+from consumers.stored import Tables
+from ringbuf.codes import NO_ACCOUNT, NO_ID, EventType, Reason
+from ringbuf.records import EVENT
+
+NAME = "orders"
+TABLES = ("orders", "open", "fills", "clients", "rejected")
+
+# Orders are named by sequences, every few of which are an order: a value holds the rows of so many sequences.
+ORDER_SPAN = 32
+# A client id's story: an order's id, or minus the sequence of its refusal; 0 = never seen.
+CLIENT = np.dtype([("ref", "<i8")])
+CLIENTS_PER_PAGE = 32
+
+
+class OrderTables:
+    """Where each thing stands. Same for the writer and for readers of a snapshot."""
+
+    def __init__(self, store: Tables) -> None:
+        self.orders = store.db("orders")  # span number -> ORDER rows of that span, ascending
+        self.open = store.db("open")  # (account, order id) -> nothing
+        self.fills = Log(store.db("fills"), FILL)
+        self.clients = Packing(store.db("clients"), CLIENT, CLIENTS_PER_PAGE)  # under the account as prefix
+        self.rejected = store.db("rejected")  # sequence -> the EVENT
+
+
+class OrderSpans:
+    """The rows of some orders, read with the spans around them, and put back."""
+
+    def __init__(self, db: Any, txn: Any, ids: I64) -> None:
+        """ids: sorted, each once."""
+        self._db = db
+        self.spans = np.unique(ids // ORDER_SPAN)
+        values = (txn.get(int(span).to_bytes(8, "big"), db=db) for span in self.spans.tolist())
+        found = np.frombuffer(b"".join(bytes(value) for value in values if value is not None), ORDER)
+        new = np.setdiff1d(ids, found["order_id"], assume_unique=True)
+        self._all = np.concatenate((found, np.zeros(len(new), ORDER)))
+        self._all["order_id"][len(found) :] = new
+        self._all = self._all[np.argsort(self._all["order_id"], kind="stable")]
+        self._at = np.searchsorted(self._all["order_id"], ids)
+        self.rows = self._all[self._at]
+
+    def put(self, txn: Any) -> None:
+        """Write every span with the rows as they are now."""
+        self._all[self._at] = self.rows
+        bounds = np.searchsorted(self._all["order_id"], self.spans * ORDER_SPAN)
+        ends = np.append(bounds[1:], len(self._all))
+        for span, start, end in zip(self.spans.tolist(), bounds.tolist(), ends.tolist(), strict=True):
+            txn.put(span.to_bytes(8, "big"), self._all[start:end].tobytes(), db=self._db)
+
+
+class OrderFold:
+    """The consumer's part: `write` takes a batch in."""
+
+    def __init__(self, store: Tables) -> None:
+        self.tables = OrderTables(store)
+
+    def write(self, txn: Any, events: NDArray[np.void], instruments: InstrumentTable) -> None:
+        """Rows, fills, the index of open orders, client ids, refusals, bust marks."""
+        self._name_clients(txn, events)
+        changes = about_orders(events)
+        if not len(changes):
+            return
+        ids = touched(changes)
+        spans = OrderSpans(self.tables.orders, txn, ids)
+        was_open = is_open(spans.rows)
+        first_fill = self.tables.fills.length(txn)
+        fills = fold(changes, ids, spans.rows, first_fill)
+        spans.put(txn)
+        self.tables.fills.append(txn, first_fill, fills)
+        self._index_open(txn, spans.rows, was_open)
+        self._mark_busts(txn, events)
+
+    def _index_open(self, txn: Any, rows: NDArray[np.void], was_open: NDArray[np.bool_]) -> None:
+        now_open = is_open(rows)
+        for row in rows[now_open & ~was_open]:
+            txn.put(encode_key(int(row["account"]), int(row["order_id"])), b"", db=self.tables.open)
+        for row in rows[was_open & ~now_open]:
+            txn.delete(encode_key(int(row["account"]), int(row["order_id"])), db=self.tables.open)
+
+    def _name_clients(self, txn: Any, events: NDArray[np.void]) -> None:
+        """Client ids to orders and refusals; a refusal never takes an id away from an order."""
+        kinds = events["type"]
+        refused = (kinds == EventType.REJECTED) & (events["reason"] != Reason.DUPLICATE_CLIENT_ID)
+        refused &= events["account"] != NO_ACCOUNT
+        for event in events[refused]:
+            txn.put(encode_key(int(event["seq"])), event.tobytes(), db=self.tables.rejected)
+        named = events[((kinds == EventType.ACCEPTED) | refused) & (events["client_id"] != NO_ID)]
+        for account in np.unique(named["account"]).tolist():
+            own = named[named["account"] == account]
+            ids, row = np.unique(own["client_id"], return_inverse=True)
+            window = Window(self.tables.clients, txn, ids, prefix=encode_key(account))
+            refs = window.rows["ref"]
+            accepted = own["type"] == EventType.ACCEPTED
+            orders, refusals = np.zeros(len(ids), np.int64), np.zeros(len(ids), np.int64)
+            orders[row[accepted]] = own["order_id"][accepted]
+            refusals[row[~accepted]] = -own["seq"][~accepted]
+            refs = np.where(orders != 0, orders, np.where((refs <= 0) & (refusals != 0), refusals, refs))
+            window.rows["ref"] = refs
+            window.put(txn)
+
+    def _mark_busts(self, txn: Any, events: NDArray[np.void]) -> None:
+        """Find both fills of each busted trade along their orders' chains and mark them. Rare, so one by one."""
+        for mark in bust_marks(events):
+            spans = OrderSpans(self.tables.orders, txn, np.array([mark["order_id"]], np.int64))
+            index = int(spans.rows["last_fill"][0])
+            while index >= 0:
+                first, rows = self.tables.fills.block(txn, index)
+                fill = rows[index - first]
+                if fill["seq"] == mark["trade_seq"]:
+                    if not fill["busted"]:
+                        fill["busted"] = 1
+                        self.tables.fills.replace(txn, first, rows)
+                        spans.rows["busted_lots"] += mark["qty_lots"]
+                        spans.put(txn)
+                    break
+                index = int(fill["prev"])
+
+    def idle(self, now_ns: int) -> None:
+        """Nothing to do."""
+
+    def close(self) -> None:
+        """Nothing is held back."""
+
+
+def order(txn: Any, tables: OrderTables, order_id: int) -> NDArray[np.void] | None:
+    """The ORDER row (array of one), or None."""
+    if order_id <= 0 or order_id >= 1 << 63:
+        return None
+    value = txn.get((order_id // ORDER_SPAN).to_bytes(8, "big"), db=tables.orders)
+    if value is None:
+        return None
+    rows = np.frombuffer(value, ORDER)
+    found = rows[rows["order_id"] == order_id]
+    return found.copy() if len(found) else None
+
+
+def fills_of(txn: Any, tables: OrderTables, row: NDArray[np.void]) -> NDArray[np.void]:
+    """All fills (FILL) of one order, oldest first."""
+    count = int(row["fills"][0])
+    return tables.fills.chain(txn, int(row["last_fill"][0]) if count else -1, count)[::-1]
+
+
+def by_client_id(
+    txn: Any, tables: OrderTables, account: int, client_id: int
+) -> tuple[NDArray[np.void] | None, NDArray[np.void] | None]:
+    """(ORDER row, refusing EVENT): at most one of the two is there."""
+    if not (0 <= account < NO_ACCOUNT and 0 <= client_id < 1 << 63):
+        return None, None
+    ref = int(tables.clients.row(txn, client_id, encode_key(account))["ref"][0])
+    if ref > 0:
+        return order(txn, tables, ref), None
+    if ref < 0:
+        return None, np.frombuffer(txn.get(encode_key(-ref), db=tables.rejected), EVENT).copy()
+    return None, None
+
+
+def open_orders(txn: Any, tables: OrderTables, account: int | None = None) -> NDArray[np.void]:
+    """ORDER rows of an account's open orders (of all accounts: None), by account, then oldest first."""
+    prefix = b"" if account is None else encode_key(account)
+    ids = []
+    with txn.cursor(db=tables.open) as cursor:
+        found = cursor.set_range(prefix) if prefix else cursor.first()
+        while found and cursor.key().startswith(prefix):
+            ids.append(int.from_bytes(cursor.key()[8:], "big"))
+            found = cursor.next()
+    rows = [row for row in (order(txn, tables, order_id) for order_id in ids) if row is not None]
+    return np.concatenate(rows) if rows else np.zeros(0, ORDER)
