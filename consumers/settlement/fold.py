@@ -9,7 +9,16 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from consumers.funds import KIND_DEPOSIT, KIND_FEE, KIND_PAID, KIND_RECEIVED, KIND_WITHDRAWAL, Entries, InstrumentTable
+from consumers.funds import (
+    KIND_DEPOSIT,
+    KIND_FEE,
+    KIND_OTHER,
+    KIND_PAID,
+    KIND_RECEIVED,
+    KIND_WITHDRAWAL,
+    Entries,
+    InstrumentTable,
+)
 from ringbuf.codes import EventType
 
 I64 = NDArray[np.int64]
@@ -74,10 +83,12 @@ def fold(
 ) -> list[DaySums]:
     """Sums of a batch by day. A late bust stands under `other` of its own day: closed days stay as reported."""
     found = []
-    day_of_entry = days[entries.event]
+    # Freezing and freeing leave a whole balance as it is: such entries are of no day.
+    day_of_entry = np.where(entries.kind == KIND_OTHER, -1, days[entries.event])
     moves_volume = ((events["type"] == EventType.TRADE) | (events["type"] == EventType.BUSTED)) & ~late
     day_of_volume = np.where(moves_volume, days, -1)
-    for day in np.union1d(np.unique(day_of_entry), np.unique(day_of_volume[moves_volume])).tolist():
+    # A trade has entries, so the days of volumes are among the entries' days.
+    for day in np.unique(day_of_entry[day_of_entry >= 0]).tolist():
         keys, sums, net = _statements(entries, np.flatnonzero(day_of_entry == day), late)
         symbols, volumes = _volumes(events[day_of_volume == day], table)
         found.append(DaySums(day, keys, sums, net, symbols, volumes))

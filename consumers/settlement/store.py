@@ -106,6 +106,12 @@ class SettlementFold:
         volumes.rows["sums"] = carry(volumes.rows["sums"] + sums.volumes)
         volumes.put(txn)
 
+    def idle(self, now_ns: int) -> None:
+        """Nothing to do."""
+
+    def close(self) -> None:
+        """Nothing is held back."""
+
 
 def day_starts(txn: Any, tables: SettlementTables) -> I64:
     """[days, 2]: each day that had an event, and its first sequence; ascending."""
