@@ -1,0 +1,116 @@
+"""One look at a running pipeline: processes from run.json and /proc, sequences from shared memory."""
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from config.errors import ConfigError
+from ops.host import TICKS_PER_S, cpu_ticks, pss_bytes
+from ops.run_file import RunFile, require_run
+from ringbuf.cursor import CursorSource, CursorState, CursorView
+from ringbuf.ring import Ring
+from ringbuf.shm import SegmentMissing
+
+
+@dataclass
+class Sample:
+    """Counters at one moment: from two of them come rates."""
+
+    at_s: float
+    published: int
+    ticks: dict[str, int]
+    sequences: dict[str, int]
+
+
+class Look:
+    """Looks at the pipeline of a data directory again and again; `close` lets go of its shared memory."""
+
+    def __init__(self, data: Path) -> None:
+        self.data = data
+        run = require_run(data)
+        try:
+            self.ring = Ring.attach(f"/{run.name}.events", "event")
+        except SegmentMissing as error:
+            raise ConfigError("--data", f"the pipeline on {data} is just starting or stopping: {error}") from error
+
+    def sample(self, run: RunFile) -> Sample:
+        """Counters now."""
+        return Sample(
+            at_s=time.monotonic(),
+            published=self.ring.published,
+            ticks={name: cpu_ticks(row.pid) for name, row in run.processes.items() if row.pid},
+            sequences={cursor.name: cursor.sequence for cursor in self.ring.cursors()},
+        )
+
+    def report(self, before: Sample) -> tuple[dict[str, Any], Sample]:
+        """The `status` object, with rates since `before`, and the sample to compare with next time."""
+        run = require_run(self.data)
+        now = self.sample(run)
+        seconds = max(now.at_s - before.at_s, 1e-3)
+        published = self.ring.published
+        return {
+            "name": run.name,
+            "state": run.state,
+            "epoch": run.epoch,
+            "profile": run.profile,
+            "ports": run.to_dict()["ports"],
+            "processes": {name: self._process(run, name, before, now, seconds) for name in run.processes},
+            "published": published,
+            "durable": self.ring.durable,
+            "events_per_s": round((now.published - before.published) / seconds),
+            "consumers": {
+                cursor.name: self._consumer(cursor, published, before, now, seconds) for cursor in self.ring.cursors()
+            },
+        }, now
+
+    def close(self) -> None:
+        """Let go of the shared memory."""
+        self.ring.close()
+
+    @staticmethod
+    def _process(run: RunFile, name: str, before: Sample, now: Sample, seconds: float) -> dict[str, Any]:
+        """pid (null while down), cpu (share of one core, 1 = all of it), state, restarts, memory."""
+        row = run.processes[name]
+        used = now.ticks.get(name, 0) - before.ticks.get(name, 0)
+        alive = row.is_alive()
+        return {
+            "pid": row.pid if alive else None,
+            "cpu": round(max(used, 0) / TICKS_PER_S / seconds, 3) if alive else 0.0,
+            "state": row.state if alive or row.state == "backing_off" else "down",
+            "restarts": row.restarts,
+            "pss_bytes": pss_bytes(row.pid) if alive else 0,
+            "why": row.why,
+        }
+
+    @staticmethod
+    def _consumer(cursor: CursorView, published: int, before: Sample, now: Sample, seconds: float) -> dict[str, Any]:
+        """seq, lag (0 = caught up, null = nobody owns the cursor), state, source, rate."""
+        moved = now.sequences.get(cursor.name, 0) - before.sequences.get(cursor.name, 0)
+        return {
+            "seq": cursor.sequence,
+            "lag": max(published - cursor.sequence, 0) if cursor.alive else None,
+            "state": CursorState(cursor.state).name.lower() if cursor.alive else "down",
+            "source": CursorSource(cursor.source).name.lower(),
+            "events_per_s": round(moved / seconds),
+        }
+
+
+def table(report: dict[str, Any]) -> str:
+    """A status report as lines for people: one a process."""
+    lines = [
+        f"{report['name']}: {report['state']}, published {report['published']:,}, durable {report['durable']:,}, "
+        f"{report['events_per_s']:,} events/s",
+        f"{'process':<12} {'pid':>8} {'cpu':>6} {'MB':>6} {'state':<12} {'restarts':>8} {'seq':>14} {'lag':>10} source",
+    ]
+    for name, row in report["processes"].items():
+        cursor = report["consumers"].get(name)
+        seq = f"{cursor['seq']:,}" if cursor else "-"
+        lag = "-" if cursor is None or cursor["lag"] is None else f"{cursor['lag']:,}"
+        source = cursor["source"] if cursor else ""
+        why = f"  ({row['why']})" if row["why"] else ""
+        lines.append(
+            f"{name:<12} {row['pid'] or '-':>8} {row['cpu']:>6.1%} {row['pss_bytes'] / 1e6:>6.0f} {row['state']:<12} "
+            f"{row['restarts']:>8} {seq:>14} {lag:>10} {source}{why}"
+        )
+    return "\n".join(lines)

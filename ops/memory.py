@@ -1,0 +1,100 @@
+"""The pipeline's shared memory: made anew by each `up`, after what a dead run left in it is safe in the journal."""
+
+import time
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+
+from config.settings import Settings
+from consumers.journal.format import JournalError
+from consumers.journal.reader import JournalReader
+from ops.leftover import absorb, absorb_stale, unlink_all
+from ops.processes import ProcessSpec
+from ringbuf.codes import FLAG_LAST
+from ringbuf.cursor import CursorState
+from ringbuf.lanes import Lanes
+from ringbuf.ring import Ring
+from ringbuf.shm import SegmentError
+
+GATE = "journal"
+# Lanes that keep their number for good, as it stands in every event's session.
+LANES = ("engine", "entry", "risk", "balances")
+_CHUNK = 65536
+_AT_WORK = (CursorState.RUNNING, CursorState.CATCHING_UP)
+
+
+class SharedMemory:
+    """Event ring, market ring and command lanes of one name. The creator is the supervisor."""
+
+    def __init__(self, name: str, data: Path, events: Ring, market: Ring, lanes: Lanes) -> None:
+        self.name = name
+        self.epoch = events.epoch
+        self._data = data
+        self._events = events
+        self._market = market
+        self._lanes = lanes
+
+    @classmethod
+    def open(cls, name: str, data: Path, settings: Settings) -> Self:
+        """Deal with what a dead run left, then create everything. The epoch is the journal's, or begins now.
+
+        Raises SegmentBusy where a live process created a segment of this name.
+        """
+        epoch = absorb_stale(name, data, _epoch(data) or time.time_ns())
+        unlink_all(name)
+        with JournalReader(data) as journal:
+            last = journal.last
+        ring = settings.ring
+        durability = settings.engine.durability
+        events = Ring.create(
+            f"/{name}.events", ring.capacity, "event", epoch, durability, first_seq=last + 1, gate=GATE
+        )
+        market = Ring.create(f"/{name}.market", ring.market_capacity, "market", epoch, durability)
+        lanes = Lanes.create(
+            f"/{name}.lanes", ring.lanes, ring.lane_capacity, epoch, names=LANES, bases=lane_bases(data, ring.lanes)
+        )
+        return cls(name, data, events, market, lanes)
+
+    def is_ready(self, spec: ProcessSpec, pid: int) -> bool:
+        """By its cursor where it has one; the engine when something is published; the entry when its port answers."""
+        if not spec.cursor:
+            return self._events.published > 0
+        for cursor in self._events.cursors():
+            if cursor.name == spec.cursor and cursor.pid == pid:
+                return cursor.state in _AT_WORK
+        return False
+
+    def progress(self) -> dict[str, int]:
+        """Every cursor's sequence and `published`."""
+        found = {cursor.name: cursor.sequence for cursor in self._events.cursors()}
+        return {**found, "published": self._events.published}
+
+    def finish(self) -> str:
+        """After the last process: events that the journal lacks go into it, then the names are removed."""
+        try:
+            absorb(self._data, self._events)
+        except (SegmentError, JournalError, OSError) as error:
+            return f"shared memory /{self.name}.* is kept, as its end is not in the journal: {error}"
+        unlink_all(self.name)
+        return ""
+
+
+def lane_bases(data: Path, lanes: int) -> np.ndarray:
+    """Commands of each lane that the journal has answered: its events with FLAG_LAST (i64, one per lane)."""
+    bases = np.zeros(lanes, dtype=np.int64)
+    with JournalReader(data) as journal:
+        seq, last = 1, journal.last
+        while seq <= last:
+            events = journal.read(seq, min(_CHUNK, last - seq + 1))
+            answered = events["session"][events["flags"] & FLAG_LAST != 0] >> 24
+            counts = np.bincount(answered, minlength=lanes)
+            bases += counts[:lanes]
+            seq += len(events)
+    return bases
+
+
+def _epoch(data: Path) -> int:
+    """Of the history in the journal; 0 where there is none yet."""
+    with JournalReader(data) as journal:
+        return journal.epoch

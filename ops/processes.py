@@ -1,0 +1,58 @@
+"""Every process of the pipeline, in the order in which they start, and the order in which they stop.
+
+A process is a module with `main(context) -> int`; where it has kernels it may have `warm()`, which the supervisor
+calls once before the forks so that no process compiles anything.
+"""
+
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from config.context import Context
+
+
+@dataclass(frozen=True)
+class ProcessSpec:
+    """One row of the table.
+
+    stop_group: the groups stop one after another, from 0 up: first whoever puts commands in, then the engine, then
+    the consumers (the publisher after the market data that it sends), and last the journal, which all of them need.
+    cursor: the name of its cursor on the event ring, empty where it has none.
+    """
+
+    name: str
+    target: str  # module:function
+    stop_group: int
+    cursor: str = ""
+
+    def module_name(self) -> str:
+        """The module part of the target."""
+        return self.target.partition(":")[0]
+
+    def entry_point(self) -> "Callable[[Context], int]":
+        """The imported main function."""
+        module, _, function = self.target.partition(":")
+        return getattr(importlib.import_module(module), function)  # type: ignore[no-any-return]
+
+
+PROCESSES: tuple[ProcessSpec, ...] = (
+    ProcessSpec("journal", "consumers.journal.process:main", 4, cursor="journal"),
+    ProcessSpec("engine", "engine.process:main", 1),
+    ProcessSpec("orders", "consumers.orders.process:main", 2, cursor="orders"),
+    ProcessSpec("balances", "consumers.balances.process:main", 2, cursor="balances"),
+    ProcessSpec("marketdata", "consumers.marketdata.process:main", 2, cursor="marketdata"),
+    ProcessSpec("publisher", "consumers.publisher.process:main", 3, cursor="publisher"),
+    ProcessSpec("settlement", "consumers.settlement.process:main", 2, cursor="settlement"),
+    ProcessSpec("risk", "consumers.risk.process:main", 0, cursor="risk"),
+    ProcessSpec("entry", "engine.entry.process:main", 0),
+)
+
+
+def warm(spec: ProcessSpec) -> None:
+    """Import a process's module and compile its kernels, in the supervisor, before any fork."""
+    module = importlib.import_module(spec.module_name())
+    compile_kernels = getattr(module, "warm", None)
+    if compile_kernels is not None:
+        compile_kernels()

@@ -1,0 +1,28 @@
+"""status: one look at a running pipeline."""
+
+import argparse
+import time
+
+from ops.looking import Look, table
+from ops.output import print_json
+from ops.run_file import require_run
+
+SAMPLE_S = 0.2  # CPU and rates are those of this moment
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """No options of its own."""
+
+
+def run(args: argparse.Namespace) -> int:
+    """0 when every process runs, 1 when one is down, 2 when there is no pipeline."""
+    look = Look(args.data)
+    before = look.sample(require_run(args.data))
+    time.sleep(SAMPLE_S)
+    report, _ = look.report(before)
+    look.close()
+    if args.json:
+        print_json(report)
+    else:
+        print(table(report))
+    return 0 if all(row["pid"] for row in report["processes"].values()) else 1
