@@ -1,0 +1,284 @@
+"""What every consumer runs on: source → batch → apply → commit → cursor → metrics, until it is told to stop.
+
+A consumer is an object with six members (``Consumer``); ``run`` does the rest. The order is what makes it exactly
+once: effects and the consumer's own cursor row are committed together by ``commit``; only then does the cursor in
+the ring move, which is for others to look at. A kill anywhere in between repeats nothing: at the next start
+``open`` says how far the effects reach.
+"""
+
+import logging
+import os
+import signal
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Protocol
+
+import lmdb
+import numpy as np
+
+from consumers.journal.format import JournalError
+from consumers.journal.reader import JournalReader
+from consumers.metrics import ConsumerMetrics
+from consumers.source import LiveSource, SourceError
+from consumers.store import StoreError, move_aside
+from ringbuf.cursor import Cursor, CursorSource, CursorState
+from ringbuf.reader import Ahead
+from ringbuf.ring import Ring
+from ringbuf.shm import SegmentError, SegmentMissing
+
+if TYPE_CHECKING:
+    from config.context import Context
+
+log = logging.getLogger(__name__)
+
+ATTACH_SECONDS = 10  # how long a consumer waits for the event ring to be made
+DRAIN_SECONDS = 3  # at a stop: how long what is published may take to become durable
+CHECK_NS = 200_000_000  # how often parent and ring are looked at
+
+
+class ConsumerError(Exception):
+    """The consumer cannot go on; the message says why. The process ends with 1 and is started anew."""
+
+
+class Consumer(Protocol):
+    """What a consumer gives to the runtime."""
+
+    name: str
+
+    def open(self, context: "Context") -> int:
+        """Open stores and sockets (after the fork); the committed sequence, 0 = nothing yet."""
+
+    def apply(self, events: np.ndarray) -> None:
+        """Take whole commands' events (EVENT), in sequence, each exactly once since the last commit. The array is yours."""
+
+    def commit(self, sequence: int) -> None:
+        """Make everything applied lasting, together with the consumer's own cursor at ``sequence``."""
+
+    def idle(self, now_ns: int) -> None:
+        """Called at least every ``Pace.idle_ns``, with wall clock: heartbeats, timers, requests of others."""
+
+    def close(self) -> None:
+        """Let go of everything; what is applied is committed by then."""
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How a consumer waits and how much it takes before it commits.
+
+    It commits after ``batch_events`` events, or ``commit_ns`` after the first one that is not committed (0 = at once,
+    after each batch that is there). A consumer may carry its own as attribute ``pace``.
+    """
+
+    wait: str = "futex"
+    batch_events: int = 8192
+    commit_ns: int = 0
+    idle_ns: int = 50_000_000
+
+
+BULK = Pace(wait="sleep", batch_events=65_536, commit_ns=4_000_000)
+
+
+def run(consumer: Consumer, context: "Context", gates: bool = False, ahead: bool = False) -> int:
+    """Run a consumer until SIGTERM or the supervisor's death; the process's exit code.
+
+    ``gates``: its cursor holds the engine back (journal only). ``ahead``: it reads what is not yet durable (journal,
+    replica). 0 = stopped, everything readable committed; 1 = a named failure, said on standard error.
+    """
+    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(name)s %(message)s")
+    loop = _Loop(consumer, context, gates, ahead)
+    try:
+        loop.start()
+        loop.turn()
+        return 0
+    except (ConsumerError, SourceError, JournalError, StoreError, SegmentError, lmdb.Error, OSError, Ahead) as error:
+        log.error("%s: ended after sequence %d: %s: %s", consumer.name, loop.committed, type(error).__name__, error)
+        loop.fail()
+        return 1
+    finally:
+        loop.finish()
+
+
+class _Loop:
+    """One run of one consumer."""
+
+    def __init__(self, consumer: Consumer, context: "Context", gates: bool, ahead: bool) -> None:
+        self.consumer = consumer
+        self.context = context
+        self.pace = pace_of(consumer, context)
+        self.gates = gates
+        self.ahead = ahead
+        self.committed = 0
+        self._parent = os.getppid()
+        self._stop_at: int | None = None  # drain up to here, then end
+        self._stop_deadline = 0.0
+        self._told = False
+        self._opened = False
+        self._cursor: Cursor | None = None
+        self._metrics: ConsumerMetrics | None = None
+        self._source: LiveSource | None = None
+        self._match: list[np.ndarray] = []
+
+    def start(self) -> None:
+        """Attach, open, agree on where to begin."""
+        signal.signal(signal.SIGTERM, self._on_signal)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C goes to the supervisor, which stops us
+        self.ring = attach_ring(self.context.name)
+        if self.ring.epoch != self.context.epoch:
+            raise ConsumerError(f"ring is of epoch {self.ring.epoch}, this run of {self.context.epoch}")
+        self._cursor = self.ring.cursor(self.consumer.name, gates=self.gates)
+        self._cursor.beat(CursorState.STARTING, CursorSource.NONE)
+        self._metrics = ConsumerMetrics(self.context.name, self.context.data, self.consumer.name)
+        self.committed = self._open_consumer()
+        if not self.gates:  # a gating cursor moves only once its effects are there
+            self._cursor.set(self.committed)
+        self._source = LiveSource(
+            self.ring, self._cursor, self.context.data, self.committed, self.pace.wait, ahead=self.ahead
+        )
+        self._beat()
+
+    def _open_consumer(self) -> int:
+        """Open it; a store that is ahead of this history is moved aside and built again."""
+        committed = self.consumer.open(self.context)
+        self._opened = True
+        end = history_end(self.ring, self.context.data)
+        if committed <= end:
+            return committed
+        self.consumer.close()
+        self._opened = False
+        path = Path(self.context.data) / "stores" / self.consumer.name
+        if move_aside(path, f"it stands at {committed}, the history ends at {end}") is None:
+            raise ConsumerError(f"stands at {committed} while the history ends at {end}")
+        committed = self.consumer.open(self.context)
+        self._opened = True
+        if committed > end:
+            raise ConsumerError(f"stands at {committed} while the history ends at {end}")
+        return committed
+
+    def turn(self) -> None:
+        """The loop: one batch after another, until told to stop and drained."""
+        source = self._source
+        assert source is not None
+        pending = 0
+        first_ns = idle_ns = check_ns = 0
+        while True:
+            now_ns = time.time_ns()
+            events = source.next(self.pace.batch_events - pending)
+            if events is not None:
+                first_ns = first_ns if pending else now_ns
+                pending += len(events)
+                self._apply(events)
+            due = pending and (
+                pending >= self.pace.batch_events or now_ns - first_ns >= self.pace.commit_ns or self._told
+            )
+            if due:
+                self._commit(source.position)
+                pending = 0
+            if now_ns - check_ns >= CHECK_NS:
+                check_ns = now_ns
+                self._look_around()
+            if events is not None:
+                if now_ns - idle_ns >= self.pace.idle_ns:
+                    idle_ns = now_ns
+                    self.consumer.idle(now_ns)
+                continue
+            if self._told and not pending and self._drained():
+                return
+            if not pending:
+                idle_ns = now_ns
+                self.consumer.idle(now_ns)
+            source.wait(max(first_ns + self.pace.commit_ns - now_ns, 0) if pending else self._patience_ns())
+
+    def _patience_ns(self) -> int:
+        return 5_000_000 if self._told else self.pace.idle_ns
+
+    def _apply(self, events: np.ndarray) -> None:
+        assert self._source is not None and self._metrics is not None
+        self._match.append(self._source.match_ns())
+        self.consumer.apply(events)
+        self._metrics.batch(len(events))
+
+    def _commit(self, sequence: int) -> None:
+        assert self._cursor is not None and self._metrics is not None
+        self.consumer.commit(sequence)
+        self.committed = sequence
+        self._cursor.set(sequence)
+        now_ns = time.time_ns()
+        self._metrics.committed(sequence, np.concatenate(self._match), now_ns)
+        self._match.clear()
+        self._beat()
+
+    def _beat(self) -> None:
+        assert self._cursor is not None and self._source is not None
+        if self._told:
+            state = CursorState.STOPPING
+        elif self._source.kind == CursorSource.JOURNAL:
+            state = CursorState.CATCHING_UP
+        else:
+            state = CursorState.RUNNING
+        self._cursor.beat(state, self._source.kind)
+
+    def _look_around(self) -> None:
+        """Show life; notice the supervisor's death, and a ring that is no longer the one of this name."""
+        self._beat()
+        if os.getppid() != self._parent and not self._told:
+            log.warning("%s: the supervisor is gone: draining and stopping", self.consumer.name)
+            self._told = True
+        if not self._told and not self.ring.is_current:
+            log.warning("%s: the ring of %s is gone: draining and stopping", self.consumer.name, self.context.name)
+            self._told = True
+
+    def _drained(self) -> bool:
+        """Everything that was published when the stop came is committed, or can't become durable any more."""
+        if self._stop_at is None:
+            self._stop_at = self.ring.published
+            self._stop_deadline = time.monotonic() + DRAIN_SECONDS
+        return self.committed >= self._stop_at or time.monotonic() > self._stop_deadline
+
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        self._told = True
+
+    def fail(self) -> None:
+        """Say in the cursor that this consumer has failed."""
+        if self._cursor is not None:
+            self._cursor.beat(CursorState.FAILED, CursorSource.NONE)
+
+    def finish(self) -> None:
+        """Close everything that is open, the consumer first."""
+        if self._opened:
+            try:
+                self.consumer.close()
+            except (JournalError, StoreError, lmdb.Error, OSError) as error:
+                log.error("%s: close: %s", self.consumer.name, error)
+        if self._source is not None:
+            self._source.close()
+        if self._metrics is not None:
+            self._metrics.close()
+        if self._cursor is not None:
+            self._cursor.close()
+
+
+def pace_of(consumer: Consumer, context: "Context") -> Pace:
+    """The consumer's own ``pace`` or the default."""
+    own = getattr(consumer, "pace", None)
+    return own if isinstance(own, Pace) else Pace()
+
+
+def attach_ring(name: str) -> Ring:
+    """The pipeline's event ring; waits a little for it to be made. SegmentMissing after that."""
+    deadline = time.monotonic() + ATTACH_SECONDS
+    while True:
+        try:
+            return Ring.attach(f"/{name}.events", "event")
+        except SegmentMissing:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
+
+
+def history_end(ring: Ring, data: Path) -> int:
+    """The highest sequence of this history that is anywhere."""
+    with JournalReader(data) as journal:
+        return max(ring.published, journal.last)
