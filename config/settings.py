@@ -1,0 +1,211 @@
+"""Settings: frozen dataclasses with a default for every field, a profile's TOML over them, the user's file over that.
+
+`load(profile, file)` refuses unknown keys and wrong types with a ConfigError that names the field. What a setting
+means stands beside it; which values a host wants stands in `config/laptop.toml` and `config/baremetal.toml`.
+"""
+
+import dataclasses
+import tomllib
+import types
+import typing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from config.errors import ConfigError
+
+PROFILES = ("laptop", "baremetal")
+DURABILITIES = ("memory", "journal", "fsync")
+WAITS = ("spin", "yield", "sleep", "futex")
+SINK_KINDS = ("redis", "mysql", "postgresql", "mongodb", "kafka", "parquet", "webhook")
+
+
+@dataclass(frozen=True)
+class EngineSettings:
+    """The matching process. `pin`: a core of its own, where there is more than one."""
+
+    durability: str = "journal"
+    wait: str = "futex"
+    pin: bool = False
+    max_orders: int = 1 << 18
+    max_accounts: int = 1 << 17
+    max_balances: int = 1 << 18
+    max_instruments: int = 1 << 12
+    max_assets: int = 1 << 10
+    max_events: int = 16384  # that one command may emit; at most a quarter of the ring
+
+
+@dataclass(frozen=True)
+class RingSettings:
+    """Sizes of shared memory, in records; powers of two."""
+
+    capacity: int = 1 << 17
+    market_capacity: int = 1 << 16
+    lanes: int = 16
+    lane_capacity: int = 4096
+
+
+@dataclass(frozen=True)
+class JournalSettings:
+    """blocks: 64 KB blocks in a segment file. sync_us: fsync mode syncs at most so often."""
+
+    blocks: int = 1024
+    sync_us: int = 1000
+    wait: str = "futex"
+
+
+@dataclass(frozen=True)
+class ConsumerSettings:
+    """wait: of the quick ones (publisher, market data, risk); bulk_wait: of those that commit to disk.
+
+    batch: records a batch at most. commit_ms: a consumer with work commits at least so often.
+    map_gb: size of an LMDB map (address space, not memory).
+    """
+
+    wait: str = "futex"
+    bulk_wait: str = "sleep"
+    batch: int = 16384
+    commit_ms: int = 20
+    map_gb: int = 64
+
+
+@dataclass(frozen=True)
+class RiskSettings:
+    """Limits of each account; 0 = no limit. Without limits risk only alerts.
+
+    Quantities in lots and notionals in minor units of the quote asset, as in the events.
+    """
+
+    max_order_lots: int = 0
+    max_order_notional: int = 0
+    max_open_orders: int = 0
+    max_orders_per_s: int = 0
+    price_collar_ppm: int = 0
+    wash_trade_window_s: int = 60  # alert: accounts that trade with each other back and forth
+    cancel_ratio_percent: int = 98  # alert: so many of an account's orders end cancelled …
+    cancel_ratio_orders: int = 1000  # … of at least so many
+
+
+@dataclass(frozen=True)
+class SinkSettings:
+    """One outside store; its consumer is called sink-NAME."""
+
+    name: str = ""
+    kind: str = ""
+    url: str = ""
+
+
+@dataclass(frozen=True)
+class PortSettings:
+    """base: first port. host: where sockets bind; anything but loopback needs CURVE keys."""
+
+    base: int = 5550
+    host: str = "127.0.0.1"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything that can be configured."""
+
+    engine: EngineSettings = field(default_factory=EngineSettings)
+    ring: RingSettings = field(default_factory=RingSettings)
+    journal: JournalSettings = field(default_factory=JournalSettings)
+    consumers: ConsumerSettings = field(default_factory=ConsumerSettings)
+    risk: RiskSettings = field(default_factory=RiskSettings)
+    ports: PortSettings = field(default_factory=PortSettings)
+    sinks: tuple[SinkSettings, ...] = ()
+
+
+def load(profile: str = "laptop", file: Path | None = None) -> Settings:
+    """Defaults, then the profile, then the user's file. Raises ConfigError naming the field."""
+    if profile not in PROFILES:
+        raise ConfigError("--profile", f"expected {' or '.join(PROFILES)}, not {profile!r}")
+    settings = _overlay(Settings(), _read(Path(__file__).parent / f"{profile}.toml"))
+    if file is not None:
+        settings = _overlay(settings, _read(file))
+    _check(settings)
+    return settings
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        with path.open("rb") as file:
+            return tomllib.load(file)
+    except OSError as error:
+        raise ConfigError("--config", f"{path} can't be read: {error.strerror}") from error
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError("--config", f"{path} is no TOML: {error}") from error
+
+
+def _overlay(settings: Settings, tables: dict[str, Any]) -> Settings:
+    changes: dict[str, Any] = {}
+    sections = [item.name for item in dataclasses.fields(Settings) if item.name != "sinks"]
+    for name, table in tables.items():
+        if name == "sink":
+            changes["sinks"] = _sinks(table)
+        elif name not in sections:
+            raise ConfigError(name, f"unknown; expected one of {', '.join([*sections, 'sink'])}")
+        elif not isinstance(table, dict):
+            raise ConfigError(name, f"expected a table [{name}]")
+        else:
+            changes[name] = _section(getattr(settings, name), table, name)
+    return dataclasses.replace(settings, **changes)
+
+
+def _sinks(tables: Any) -> tuple[SinkSettings, ...]:
+    if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
+        raise ConfigError("sink", "expected tables [[sink]]")
+    return tuple(_section(SinkSettings(), table, f"sink[{number}]") for number, table in enumerate(tables))
+
+
+def _section(section: Any, table: dict[str, Any], where: str) -> Any:
+    kinds = typing.get_type_hints(type(section))
+    for key, value in table.items():
+        if key not in kinds:
+            raise ConfigError(f"{where}.{key}", f"unknown; expected one of {', '.join(kinds)}")
+        kind = kinds[key]
+        assert not isinstance(kind, types.GenericAlias)
+        if type(value) is not kind:  # bool is an int to isinstance
+            raise ConfigError(f"{where}.{key}", f"expected {kind.__name__}, not {value!r}")
+    return dataclasses.replace(section, **table)
+
+
+def _check(settings: Settings) -> None:
+    """Values that types can't express."""
+    _one_of("engine.durability", settings.engine.durability, DURABILITIES)
+    for name, value in (
+        ("engine.wait", settings.engine.wait),
+        ("journal.wait", settings.journal.wait),
+        ("consumers.wait", settings.consumers.wait),
+        ("consumers.bulk_wait", settings.consumers.bulk_wait),
+    ):
+        _one_of(name, value, WAITS)
+    for section in ("engine", "ring", "journal", "consumers"):
+        for key, value in vars(getattr(settings, section)).items():
+            if type(value) is int and value <= 0:
+                raise ConfigError(f"{section}.{key}", f"expected above 0, not {value}")
+    for key, value in vars(settings.risk).items():
+        if value < 0:
+            raise ConfigError(f"risk.{key}", f"expected 0 (no limit) or more, not {value}")
+    for key in ("capacity", "market_capacity", "lane_capacity"):
+        value = getattr(settings.ring, key)
+        if value & (value - 1):
+            raise ConfigError(f"ring.{key}", f"expected a power of two, not {value}")
+    if settings.engine.max_events * 4 > settings.ring.capacity:
+        raise ConfigError(
+            "engine.max_events", f"expected at most a quarter of ring.capacity ({settings.ring.capacity})"
+        )
+    if not 4 <= settings.ring.lanes <= 256:
+        raise ConfigError("ring.lanes", f"expected 4 to 256, not {settings.ring.lanes}")
+    names = [sink.name for sink in settings.sinks]
+    for number, sink in enumerate(settings.sinks):
+        if not sink.name or names.count(sink.name) > 1:
+            raise ConfigError(f"sink[{number}].name", f"expected a name that no other sink has, not {sink.name!r}")
+        _one_of(f"sink[{number}].kind", sink.kind, SINK_KINDS)
+        if not sink.url:
+            raise ConfigError(f"sink[{number}].url", "expected a URL")
+
+
+def _one_of(name: str, value: str, allowed: tuple[str, ...]) -> None:
+    if value not in allowed:
+        raise ConfigError(name, f"expected one of {', '.join(allowed)}, not {value!r}")

@@ -1,0 +1,44 @@
+"""Profiles and the user's file."""
+
+from pathlib import Path
+
+import pytest
+
+from config.errors import ConfigError
+from config.settings import PROFILES, load
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_every_profile_loads(profile: str) -> None:
+    assert load(profile).engine.durability == "journal"
+
+
+def test_the_users_file_is_laid_over_the_profile(tmp_path: Path) -> None:
+    file = tmp_path / "my.toml"
+    file.write_text('[engine]\ndurability = "fsync"\n[[sink]]\nname = "r"\nkind = "redis"\nurl = "redis://x"\n')
+    settings = load("baremetal", file)
+    assert settings.engine.durability == "fsync"
+    assert settings.engine.pin
+    assert settings.sinks[0].kind == "redis"
+
+
+@pytest.mark.parametrize(
+    ("text", "field"),
+    [
+        ("[engine]\ncolour = 1\n", "engine.colour"),
+        ("[motor]\n", "motor"),
+        ('[engine]\ndurability = "often"\n', "engine.durability"),
+        ("[engine]\npin = 1\n", "engine.pin"),
+        ("[ring]\ncapacity = 100000\n", "ring.capacity"),
+        ("[ring]\ncapacity = 1024\n", "engine.max_events"),
+        ("[risk]\nmax_open_orders = -1\n", "risk.max_open_orders"),
+        ('[[sink]]\nname = "a"\nkind = "fax"\nurl = "x"\n', "sink[0].kind"),
+        ("[engine\n", "--config"),
+    ],
+)
+def test_what_can_not_be_used_is_refused_by_name(tmp_path: Path, text: str, field: str) -> None:
+    file = tmp_path / "my.toml"
+    file.write_text(text)
+    with pytest.raises(ConfigError) as caught:
+        load("laptop", file)
+    assert caught.value.field == field
