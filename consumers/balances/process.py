@@ -16,6 +16,7 @@ from consumers.store import Store
 from consumers.stored import StoredConsumer
 from ringbuf.codes import NO_ID, Op
 from ringbuf.lanes import Lanes, Producer
+from ringbuf.shm import SegmentMissing
 from ringbuf.records import COMMAND, COMMAND_BUST, EVENT
 
 
@@ -37,24 +38,37 @@ class BustLane:
 
     def __init__(self, name: str) -> None:
         self._name = name
+        self._lanes: Lanes | None = None
         self._producer: Producer | None = None
 
     def ask(self, trade: NDArray[np.void]) -> bool:
         """Send the bust of `trade`; False when the lane is full or no engine has made it yet."""
         assert trade.dtype == EVENT
+        if self._lanes is not None and not self._lanes.is_current:
+            self.close()
         if self._producer is None:
             try:
-                self._producer = Lanes.attach(self._name).producer(NAME)
-            except FileNotFoundError:
+                self._lanes = Lanes.attach(self._name)
+            except SegmentMissing:
                 return False
-        return bool(self._producer.send(bust_command(trade)) == 1)
+            self._producer = self._lanes.producer(NAME)
+        return self._producer.send(bust_command(trade)) == 1
+
+    def close(self) -> None:
+        """Let go of the lane."""
+        if self._producer is not None:
+            self._producer.close()
+        if self._lanes is not None:
+            self._lanes.close()
+        self._producer = self._lanes = None
 
 
 def consumer() -> StoredConsumer:
     """The balances consumer, not yet opened."""
 
     def fold_on(store: Store, context: Any) -> BalanceFold:
-        return BalanceFold(store, BustLane(f"/{context.name}.lanes").ask)
+        lane = BustLane(f"/{context.name}.lanes")
+        return BalanceFold(store, lane.ask, lane.close)
 
     return StoredConsumer(NAME, TABLES, fold_on)
 

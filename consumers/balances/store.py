@@ -38,13 +38,19 @@ class BalanceTables:
 class BalanceFold:
     """The consumer's part: `write` books a batch, `idle` asks for the busts that it found necessary.
 
-    `ask` sends the bust of one trade (EVENT) and says whether it could be sent.
+    `ask` sends the bust of one trade (EVENT) and says whether it could be sent; `let_go` frees what it uses.
     """
 
-    def __init__(self, store: Tables, ask: Callable[[NDArray[np.void]], bool]) -> None:
+    def __init__(
+        self,
+        store: Tables,
+        ask: Callable[[NDArray[np.void]], bool],
+        let_go: Callable[[], None] = lambda: None,
+    ) -> None:
         self.tables = BalanceTables(store)
         self._store: Any = store
         self._ask = ask
+        self._let_go = let_go
         self._asked: set[int] = set()
         self._look = True  # whether there may be a wanted bust
 
@@ -95,7 +101,8 @@ class BalanceFold:
                 log.warning("trade %d cannot be booked (a balance would fall below zero): bust asked for", seq)
 
     def close(self) -> None:
-        """Nothing is held back."""
+        """Let go of what `ask` uses."""
+        self._let_go()
 
 
 def wanted_busts(txn: Any, tables: BalanceTables) -> NDArray[np.void]:

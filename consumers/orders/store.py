@@ -160,13 +160,18 @@ def fills_of(txn: Any, tables: OrderTables, row: NDArray[np.void]) -> NDArray[np
     return tables.fills.chain(txn, int(row["last_fill"][0]) if count else -1, count)[::-1]
 
 
+def client_ref(txn: Any, tables: OrderTables, account: int, client_id: int) -> int:
+    """Order id of an accepted client id, minus the sequence of a refused one, 0 = never seen."""
+    if not (0 <= account < NO_ACCOUNT and 0 <= client_id < 1 << 63):
+        return 0
+    return int(tables.clients.row(txn, client_id, encode_key(account))["ref"][0])
+
+
 def by_client_id(
     txn: Any, tables: OrderTables, account: int, client_id: int
 ) -> tuple[NDArray[np.void] | None, NDArray[np.void] | None]:
     """(ORDER row, refusing EVENT): at most one of the two is there."""
-    if not (0 <= account < NO_ACCOUNT and 0 <= client_id < 1 << 63):
-        return None, None
-    ref = int(tables.clients.row(txn, client_id, encode_key(account))["ref"][0])
+    ref = client_ref(txn, tables, account, client_id)
     if ref > 0:
         return order(txn, tables, ref), None
     if ref < 0:

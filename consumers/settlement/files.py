@@ -1,4 +1,4 @@
-"""All files of some days, Parquet included, from the settlement store: `python -m consumers.settlement.files DATA DAY…`."""
+"""All files of some days, Parquet included: `python -m consumers.settlement.files DATA DAY…`."""
 
 import sys
 from pathlib import Path

@@ -1,0 +1,256 @@
+"""Every store against the history: the journal replayed through the engine's own `apply`.
+
+Each store is read in one snapshot, at the sequence where it stands. The replay walks the journal and stops at
+each of these sequences to compare, so it is exact while the pipeline runs, too.
+"""
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from config.catalog import Catalog
+from consumers.balances import store as balances
+from consumers.funds import FEES
+from consumers.journal.reader import JournalReader
+from consumers.journal.verify import verify
+from consumers.orders import store as orders
+from consumers.settlement import store as settlement
+from consumers.store import StoreError, StoreView
+from engine.core import Engine, HistoryError
+from engine.state import Limits
+from ops.evidence import TABLES, open_store
+from ringbuf.codes import NO_ID, EventType
+
+STEP = 16_384  # events replayed in one go
+Held = dict[int, dict[int, Any]]  # {account: {asset: amounts}}
+
+
+@dataclass
+class Check:
+    """One comparison; `detail` says what was compared, or the first difference."""
+
+    name: str
+    ok: bool
+    detail: str
+
+
+@dataclass
+class History:
+    """What the replay itself knows at the sequence it has reached, beside the engine's state."""
+
+    engine: Engine
+    catalog: Catalog = field(default_factory=Catalog)
+    paid_in: dict[int, int] = field(default_factory=dict)  # deposits - withdrawals by asset
+    clients: list[NDArray[np.int64]] = field(default_factory=list)  # [n, 3]: account, client id, order id
+
+    def take(self, events: NDArray[np.void]) -> None:
+        """Go on by some events; raises HistoryError."""
+        self.engine.apply(events)
+        self.catalog.fold_all(events)
+        for kind, sign in ((EventType.DEPOSITED, 1), (EventType.WITHDRAWN, -1)):
+            for event in events[events["type"] == kind]:
+                asset = int(event["symbol"])
+                self.paid_in[asset] = self.paid_in.get(asset, 0) + sign * int(event["qty_lots"])
+        named = events[(events["type"] == EventType.ACCEPTED) & (events["client_id"] != NO_ID)]
+        columns = ("account", "client_id", "order_id")
+        self.clients.append(np.stack([named[name].astype(np.int64) for name in columns], axis=-1))
+
+    def balances(self) -> Held:
+        """{account: {asset: (available, frozen)}} of the engine, nothing left out but nothings; FEES included."""
+        rows, fees = self.engine.balances()
+        found: Held = {}
+        for account, asset, available, frozen in rows.tolist():
+            if available or frozen:
+                found.setdefault(account, {})[asset] = (available, frozen)
+        for asset, amount in enumerate(fees.tolist()):
+            if amount:
+                found.setdefault(FEES, {})[asset] = (amount, 0)
+        return found
+
+    def open_orders(self) -> dict[int, tuple[int, ...]]:
+        """{order id: (account, client id, symbol, side, price, leaves)}."""
+        found = {}
+        for instrument in self.catalog.instruments:
+            for row in self.engine.orders(instrument.id):
+                found[int(row["order_id"])] = (
+                    int(row["account"]),
+                    int(row["client_id"]),
+                    instrument.id,
+                    int(row["side"]),
+                    int(row["price_ticks"]),
+                    int(row["leaves_lots"]),
+                )
+        return found
+
+
+def first_difference(found: dict[Any, Any], expected: dict[Any, Any], what: str) -> str:
+    """ "" where both are equal, else the first key in which they differ."""
+    if found == expected:
+        return ""
+    for key in sorted(set(found) | set(expected)):
+        if found.get(key) != expected.get(key):
+            return f"{what} {key}: the store has {found.get(key)}, the history says {expected.get(key)}"
+    return f"{what}: differ"
+
+
+def check_balances(txn: Any, view: StoreView, history: History) -> list[Check]:
+    """Balances, and the ledger's sums, against the engine's accounts."""
+    tables = balances.BalanceTables(view)
+    found, expected = balances.all_balances(txn, tables), history.balances()
+    wrong = first_difference(found, expected, "account")
+    held = sum(len(row) for row in found.values())
+    checks = [Check("balances", not wrong, wrong or f"{held} balances as in the engine")]
+    wrong = first_difference(balances.ledger_sums(txn, tables), found, "account")
+    lines = tables.ledger.length(txn)
+    checks.append(Check("ledger", not wrong, wrong or f"{lines} lines add up to the balances"))
+    faults, wanted = balances.faults(txn, tables), balances.wanted_busts(txn, tables)
+    said = f"{len(faults)} changes below zero, {len(wanted)} trades wait for their bust"
+    checks.append(Check("bookable", not len(faults) and not len(wanted), said))
+    return checks
+
+
+def check_orders(txn: Any, view: StoreView, history: History) -> list[Check]:
+    """Open orders against the book, and every client id against the accepted events."""
+    tables = orders.OrderTables(view)
+    rows = orders.open_orders(txn, tables)
+    columns = ("account", "client_id", "symbol", "side", "price_ticks", "leaves_lots")
+    found = {int(row["order_id"]): tuple(int(row[name]) for name in columns) for row in rows}
+    wrong = first_difference(found, history.open_orders(), "order")
+    checks = [Check("orders", not wrong, wrong or f"{len(found)} open orders as in the book")]
+    checks.append(check_client_ids(txn, tables, history))
+    return checks
+
+
+def check_client_ids(txn: Any, tables: orders.OrderTables, history: History) -> Check:
+    """No account's client id was accepted twice, and each leads to its order."""
+    named = np.concatenate(history.clients) if history.clients else np.zeros((0, 3), np.int64)
+    order = np.lexsort((named[:, 1], named[:, 0]))
+    named = named[order]
+    twice = np.flatnonzero((np.diff(named[:, 0]) == 0) & (np.diff(named[:, 1]) == 0))
+    if len(twice):
+        account, client_id, _ = named[twice[0]].tolist()
+        return Check("client_ids", False, f"account {account} had client id {client_id} accepted twice")
+    for account, client_id, order_id in named.tolist():
+        ref = orders.client_ref(txn, tables, account, client_id)
+        if ref != order_id:
+            said = f"account {account} client id {client_id}: the store has {ref}, the history order {order_id}"
+            return Check("client_ids", False, said)
+    return Check("client_ids", True, f"{len(named)} client ids, none used twice, each leads to its order")
+
+
+def check_settlement(txn: Any, view: StoreView, history: History) -> list[Check]:
+    """Whole balances against the engine's accounts, and every day's trial balance."""
+    tables = settlement.SettlementTables(view)
+    whole: Held = {}
+    for account, row in history.balances().items():
+        kept = {asset: sum(amounts) for asset, amounts in row.items() if sum(amounts)}
+        if kept:
+            whole[account] = kept
+    wrong = first_difference(settlement.closings(txn, tables), whole, "account")
+    checks = [Check("settlement", not wrong, wrong or f"closing balances of {len(whole)} accounts as in the engine")]
+    days = settlement.day_starts(txn, tables)[:, 0].tolist()
+    out = []
+    for day in days:
+        trial = settlement.trial_balance(settlement.statements_of_day(txn, tables, day))
+        out += [f"day {day} asset {asset}: {units}" for asset, units in trial.items() if units]
+    checks.append(Check("trial_balance", not out, "; ".join(out[:3]) or f"{len(days)} days balance to 0"))
+    return checks
+
+
+def check_money(history: History) -> Check:
+    """Money in = money out: all that anybody holds is what was paid in and not withdrawn."""
+    held: dict[int, int] = {}
+    for row in history.balances().values():
+        for asset, (available, frozen) in row.items():
+            held[asset] = held.get(asset, 0) + available + frozen
+    parts, ok = [], True
+    for asset in history.catalog.assets:
+        here, paid = held.get(asset.id, 0), history.paid_in.get(asset.id, 0)
+        ok &= here == paid
+        parts.append(f"{asset.name} {asset.scale.text(here)}" + ("" if here == paid else f" of {asset.scale.text(paid)}"))
+    return Check("money", ok, ", ".join(parts))
+
+
+def check_frozen(history: History) -> Check:
+    """Frozen amounts of every account are what its open orders need."""
+    need: dict[tuple[int, int], int] = {}
+    for account, _, symbol, side, price, leaves in history.open_orders().values():
+        instrument = history.catalog.instruments[symbol]
+        asset, amount = instrument.base, leaves * instrument.lot_base_units
+        if side == 0:
+            asset, amount = instrument.quote, leaves * price * instrument.tick_lot_quote_units
+        need[account, asset] = need.get((account, asset), 0) + amount
+    has = {
+        (account, asset): frozen
+        for account, row in history.balances().items()
+        for asset, (_, frozen) in row.items()
+        if frozen
+    }
+    wrong = first_difference(has, need, "account and asset")
+    return Check("frozen", not wrong, wrong or f"{len(need)} frozen amounts are the sums over open orders")
+
+
+STORE_CHECKS: dict[str, Callable[[Any, StoreView, History], list[Check]]] = {
+    balances.NAME: check_balances,
+    orders.NAME: check_orders,
+    settlement.NAME: check_settlement,
+}
+
+
+def reconcile(data: Path, limits: Limits | None = None) -> tuple[int, list[Check]]:
+    """(sequence, checks) of all that lies in `data`; problems are checks that fail, never exceptions."""
+    verdict = verify(data)
+    said = f"{verdict.last} events in {verdict.segments} segments, contiguous, {verdict.blocks_sealed} blocks chained"
+    checks = [Check("journal", verdict.ok and verdict.last > 0, "; ".join(verdict.problems[:3]) or said)]
+    if not checks[0].ok:
+        return verdict.last, checks
+    with ExitStack() as stack:
+        stops: list[tuple[int, str, Any, StoreView]] = []
+        for name in TABLES:
+            try:
+                view = stack.enter_context(open_store(data, name))
+            except StoreError as error:
+                checks.append(Check(name, False, str(error)))
+                continue
+            txn = stack.enter_context(view.snapshot())
+            epoch, at = view.cursor(txn)
+            stops.append((at, name, txn, view))
+            if epoch != verdict.epoch:
+                checks.append(Check(name, False, f"is of epoch {epoch}, the journal of {verdict.epoch}"))
+        reader = stack.enter_context(JournalReader(data))
+        stops.sort(key=lambda stop: stop[0])
+        checks.append(check_cursors({name: at for at, name, _, _ in stops}, reader.last))
+        target = max([at for at, *_ in stops], default=0) or reader.last
+        history = History(Engine(limits or Limits()))
+        try:
+            for at, name, txn, view in stops:
+                replay(reader, history, min(at, reader.last))
+                checks += STORE_CHECKS[name](txn, view, history)
+            replay(reader, history, min(target, reader.last))
+        except HistoryError as error:
+            checks.append(Check("replay", False, str(error)))
+            return history.engine.seq, checks
+        checks += [check_money(history), check_frozen(history)]
+        return history.engine.seq, checks
+
+
+def check_cursors(cursors: dict[str, int], last: int) -> Check:
+    """No store is ahead of the journal; where they stand."""
+    ahead = [name for name, at in cursors.items() if at > last]
+    said = ", ".join(f"{name} {at}" for name, at in sorted(cursors.items()))
+    return Check("cursors", not ahead, f"journal {last}, {said}" + (f"; ahead: {', '.join(ahead)}" if ahead else ""))
+
+
+def replay(reader: JournalReader, history: History, target: int) -> None:
+    """Take the history on to `target`; raises HistoryError, JournalError."""
+    while history.engine.seq < target:
+        at = history.engine.seq
+        events = reader.read(at + 1, min(STEP, target - at))
+        if not len(events):
+            raise HistoryError(f"the journal has nothing at sequence {at + 1}")
+        history.take(events)

@@ -1,0 +1,62 @@
+"""reconcile: every store compared with the journal's history at one sequence; running or not."""
+
+import argparse
+import time
+from pathlib import Path
+
+from consumers.journal.reader import JournalReader
+from consumers.store import StoreError, StoreView
+from consumers.stored import store_path
+from ops.evidence import TABLES
+from ops.output import print_json, say
+from ops.reconciliation import reconcile
+from ops.run_file import live_run
+
+PATIENCE_S = 10.0
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """How long to wait for consumers to catch up."""
+    parser.add_argument(
+        "--wait", type=float, default=PATIENCE_S, metavar="SECONDS", help="for consumers of a running pipeline to catch up"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """0 when everything agrees, 1 when something does not, 2 when there is nothing to compare."""
+    with JournalReader(args.data) as reader:
+        if not reader.last:
+            say(f"{args.data}: there is no journal there (has a pipeline run with this data directory?)")
+            return 2
+        if live_run(args.data) is not None:
+            wait_for_consumers(args.data, reader, args.wait)
+    seq, checks = reconcile(args.data)
+    ok = all(check.ok for check in checks)
+    if args.json:
+        print_json({"seq": seq, "ok": ok, "checks": [vars(check) for check in checks]})
+    else:
+        for check in checks:
+            print(f"{'ok    ' if check.ok else 'WRONG '} {check.name:<14} {check.detail}")
+        print(f"{'all agree' if ok else 'NOT reconciled'} at sequence {seq}")
+    for check in checks:
+        if not check.ok:
+            say(f"{check.name}: {check.detail}")
+    return 0 if ok else 1
+
+
+def wait_for_consumers(data: Path, reader: JournalReader, seconds: float) -> None:
+    """Until every store stands where the journal ends; under constant flow it never does, and need not."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        last = reader.last
+        if all(_sequence(data, name) >= last for name in TABLES):
+            return
+        time.sleep(0.05)
+
+
+def _sequence(data: Path, name: str) -> int:
+    try:
+        with StoreView(store_path(data, name)) as view:
+            return view.sequence
+    except StoreError:
+        return 0
