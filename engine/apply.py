@@ -7,13 +7,15 @@ Records come from the engine itself or from a journal whose checks passed; numbe
 that name nothing end in a negative result, never in a write.
 """
 
+from numba import int64
+
 from engine.accounts import begin_account, find_account, move, use_client_id
 from engine.book import append_to_account, drop_order, enter_book, leave_book, new_order, remove_from_account
 from engine.idmap import find_order, key_hash
 from engine.memory import load_i64, record_at, store_i64
-from engine.state import INSTRUMENT, account_at, asset_at, instrument_at, level_at, order_at, state_at, terms_at
+from engine.state import INSTRUMENT, STATE_TYPE, account_at, asset_at, instrument_at, level_at, order_at, state_at, terms_at
 from ringbuf.codes import FLAG_LAST, FLAG_RESTS, NO_ID, NO_SYMBOL, EventType, OrderType, Reason, Side
-from ringbuf.jit import inline, kernel_of, outline
+from ringbuf.jit import inline, kernel_of, outline, outline_of
 from ringbuf.records import EVENT, EVENT_BUST, EVENT_LISTED_ASSET, EVENT_LISTED_INSTRUMENT, EVENT_ORDER
 
 event_at = record_at(EVENT)
@@ -299,7 +301,7 @@ def _switch(state, address):
             use_client_id(account_at(state, account), event.client_id)
 
 
-@inline
+@outline_of(int64(STATE_TYPE, int64))
 def apply_event(state, address):
     """Book one event; 0, or -1 where it names an order that is not there (a broken history)."""
     event = event_at(address)

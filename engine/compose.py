@@ -5,14 +5,16 @@ opens or the command ends: only then is it known whether it was the last.
 """
 
 import numpy as np
+from numba import int64
 
 from engine.apply import event_at
 from engine.idmap import find_client
-from engine.memory import record_at, store_i64
-from engine.state import order_at
+from engine.memory import record_at, record_type, store_i64
+from engine.state import STATE_TYPE, order_at
 from ringbuf.checksum import crc32c_record
-from ringbuf.codes import NO_ACCOUNT, NO_ID, NO_SYMBOL, EventType, Reason
-from ringbuf.jit import inline, outline
+from ringbuf.codes import NO_ACCOUNT, NO_ID, NO_SYMBOL, EventType, Op, Reason
+from ringbuf.jit import inline, outline, outline_of
+from ringbuf.records import COMMAND
 from ringbuf.ring_kernels import ring_claim
 
 OUT = np.dtype(
@@ -31,10 +33,13 @@ OUT = np.dtype(
         ("client_id", "<i8"),  # of the command, NO_ID where none
     ]
 )
+OUT_TYPE = record_type(OUT)
+COMMAND_TYPE = record_type(COMMAND)
 out_at = record_at(OUT)
 
 CLAIM_CHUNK = 64
 REJECTED = int(EventType.REJECTED)
+DEPOSIT, WITHDRAW = int(Op.DEPOSIT), int(Op.WITHDRAW)
 DUPLICATE = int(Reason.DUPLICATE_CLIENT_ID)
 
 
@@ -52,7 +57,7 @@ def seal(address):
     event_at(address).crc = crc32c_record(address)
 
 
-@inline
+@outline_of(int64(STATE_TYPE, OUT_TYPE, int64))
 def open_event(state, out, kind):
     """Start the next record; returns its address. Fields are zero or absent, but for the common ones."""
     if out.open != 0:
@@ -89,15 +94,17 @@ def request_of(out, order):
     return out.client_id
 
 
-@outline
+@outline_of(int64(STATE_TYPE, OUT_TYPE, COMMAND_TYPE, int64, int64))
 def reject(state, out, command, reason, order_id):
     """Compose a refusal; the caller applies it."""
     address = open_event(state, out, REJECTED)
     event = event_at(address)
     event.reason = reason
-    event.symbol = command.symbol
+    if command.symbol < state.instrument_count and command.op != DEPOSIT and command.op != WITHDRAW:
+        event.symbol = command.symbol
     event.account = command.account
-    event.client_id = command.client_id
+    if command.client_id >= 0:
+        event.client_id = command.client_id
     event.order_id = order_id
     return address
 

@@ -3,12 +3,14 @@
 Each step composes one event and applies it before the next is decided, so that apply alone changes state.
 """
 
+from numba import int64, void
+
 from engine.apply import apply_event, event_at, order_event_at
 from engine.book import order_frozen
-from engine.compose import open_event, request_of
-from engine.state import account_at, instrument_at, level_at, order_at, side_at
+from engine.compose import OUT_TYPE, open_event, request_of
+from engine.state import STATE_TYPE, account_at, instrument_at, level_at, order_at, side_at
 from ringbuf.codes import FLAG_RESTS, EventType, OrderType, Reason, Side, Stp, Tif
-from ringbuf.jit import inline, outline
+from ringbuf.jit import inline, outline, outline_of
 
 TRADE, CANCELLED, AMENDED = int(EventType.TRADE), int(EventType.CANCELLED), int(EventType.AMENDED)
 BUY, MARKET, GTC = int(Side.BUY), int(OrderType.MARKET), int(Tif.GTC)
@@ -33,7 +35,7 @@ def crosses(side, limit_ticks, price_ticks):
     return price_ticks >= limit_ticks
 
 
-@outline
+@outline_of(void(STATE_TYPE, OUT_TYPE, int64, int64, int64))
 def cancel_order(state, out, slot, reason, request_id):
     """End an open order; what it had is freed."""
     order = order_at(state, slot)
@@ -148,7 +150,7 @@ def trade(state, out, taker_slot, maker_slot):
     apply_event(state, address)
 
 
-@inline
+@outline_of(void(STATE_TYPE, OUT_TYPE, int64))
 def match(state, out, slot):
     """Run the active order against the other side until it is done, and settle its rest."""
     order = order_at(state, slot)

@@ -24,12 +24,17 @@ def _plain(dtype: np.dtype) -> np.dtype:
     )
 
 
+def record_type(dtype: np.dtype) -> Any:
+    """Numba's type of a record, for explicit signatures (which keep literal arguments from specialising)."""
+    return from_dtype(_plain(dtype))
+
+
 def record_at(dtype: np.dtype) -> Callable[[int], Any]:
     """Intrinsic `at(address: i64) -> Record` for one dtype.
 
     Precondition: at least ``dtype.itemsize`` writable bytes at ``address``, naturally aligned.
     """
-    record = from_dtype(_plain(dtype))
+    record = record_type(dtype)
 
     @intrinsic
     def at(typingctx, address):  # type: ignore[no-untyped-def]

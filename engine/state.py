@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engine.memory import record_at
+from engine.memory import record_at, record_type
 from ringbuf.jit import inline
 
 STATE = np.dtype(
@@ -177,6 +177,7 @@ for _dtype, _size in ((ORDER, 64), (TERMS, 32), (LEVEL, 32), (NODE, 320), (ACCOU
     assert _dtype.itemsize == _size, f"{_dtype} is {_dtype.itemsize} bytes, expected {_size}"
 assert BOOK_SIDE.itemsize == 32 and INSTRUMENT.itemsize % 8 == 0
 
+STATE_TYPE = record_type(STATE)
 _state_at = record_at(STATE)
 _order_at = record_at(ORDER)
 _terms_at = record_at(TERMS)

@@ -54,3 +54,8 @@ outline = numba.njit(error_model="numpy")
 def kernel_of(*signatures: object) -> object:
     """An entry point with explicit signatures: compiled or loaded at import."""
     return numba.njit(list(signatures), cache=True, nogil=True, error_model="numpy")
+
+
+def outline_of(*signatures: object) -> object:
+    """An out-of-line piece with explicit signatures: literal arguments do not make further copies of it."""
+    return numba.njit(list(signatures), error_model="numpy")

@@ -1,0 +1,235 @@
+"""Decisions about everything but orders: funds, listings, suspensions, halts, busts, time."""
+
+from engine.accounts import available, find_account
+from engine.apply import apply_event, asset_event_at, bust_event_at, event_at, instrument_event_at, is_busted
+from engine.checks import BOOK_FULL, INSUFFICIENT_FUNDS, MALFORMED, NONE
+from engine.compose import open_event, reject
+from engine.memory import load_i64, record_at, store_i64
+from engine.orders import UNKNOWN_ORDER, UNKNOWN_SYMBOL, cancel_all
+from engine.state import INSTRUMENT_SIZE, account_at, asset_at, instrument_at
+from ringbuf.codes import NO_ACCOUNT, NO_ID, NO_SYMBOL, EventType, Op, Reason
+from ringbuf.jit import inline, outline
+from ringbuf.records import COMMAND_BUST, COMMAND_LIST_ASSET, COMMAND_LIST_INSTRUMENT, EVENT_LISTED_ASSET
+
+asset_command_at = record_at(COMMAND_LIST_ASSET)
+instrument_command_at = record_at(COMMAND_LIST_INSTRUMENT)
+bust_command_at = record_at(COMMAND_BUST)
+
+NAME_AT = COMMAND_LIST_ASSET.fields["name"][1]  # type: ignore[index]
+EVENT_NAME_AT = EVENT_LISTED_ASSET.fields["name"][1]  # type: ignore[index]
+LISTING_BYTES = 96
+MAX_SUPPLY = 1 << 62
+LARGEST = (1 << 63) - 1
+PRICE_TOP = 1 << 60
+
+DEPOSITED, WITHDRAWN, BUSTED = int(EventType.DEPOSITED), int(EventType.WITHDRAWN), int(EventType.BUSTED)
+LISTED_ASSET, LISTED_INSTRUMENT = int(EventType.LISTED_ASSET), int(EventType.LISTED_INSTRUMENT)
+SUSPENDED, UNSUSPENDED = int(EventType.SUSPENDED), int(EventType.UNSUSPENDED)
+HALTED, RESUMED, TIME_PASSED = int(EventType.HALTED), int(EventType.RESUMED), int(EventType.TIME)
+SUPPLY_EXCEEDED, UNKNOWN_ACCOUNT = int(Reason.SUPPLY_EXCEEDED), int(Reason.UNKNOWN_ACCOUNT)
+BY_RISK = int(Reason.RISK)
+HALT = int(Op.HALT)
+
+
+@outline
+def decide_deposit(state, out, command, account):
+    """Credit an account; the first accepted deposit begins it (account -1 here)."""
+    amount = command.qty_lots
+    reason = NONE
+    if command.symbol >= state.asset_count or amount <= 0:
+        reason = MALFORMED
+    elif amount > MAX_SUPPLY - asset_at(state, command.symbol).supply:
+        reason = SUPPLY_EXCEEDED
+    elif state.balance_count * 2 > state.balance_mask or (account < 0 and state.account_count * 2 > state.account_mask):
+        reason = BOOK_FULL
+    if reason != NONE:
+        apply_event(state, reject(state, out, command, reason, 0))
+        return
+    _move_funds(state, out, command, DEPOSITED)
+
+
+@outline
+def decide_withdraw(state, out, command, account):
+    """Debit what is available."""
+    reason = NONE
+    if command.symbol >= state.asset_count or command.qty_lots <= 0:
+        reason = MALFORMED
+    elif command.qty_lots > available(state, account, command.symbol * 1):
+        reason = INSUFFICIENT_FUNDS
+    if reason != NONE:
+        apply_event(state, reject(state, out, command, reason, 0))
+        return
+    _move_funds(state, out, command, WITHDRAWN)
+
+
+@inline
+def _move_funds(state, out, command, kind):
+    address = open_event(state, out, kind)
+    event = event_at(address)
+    event.symbol = command.symbol
+    event.account = command.account
+    event.client_id = command.client_id
+    event.qty_lots = command.qty_lots
+    apply_event(state, address)
+
+
+@outline
+def _suspend(state, out, account):
+    """Mark an account and end its orders."""
+    address = open_event(state, out, SUSPENDED)
+    event_at(address).account = account_at(state, account).key - 1
+    apply_event(state, address)
+    cancel_all(state, out, account, NO_SYMBOL, BY_RISK, NO_ID)
+
+
+@outline
+def decide_suspension(state, out, command, kind):
+    """Suspend or unsuspend; an account in debt stays suspended."""
+    account = find_account(state, command.account * 1)
+    if account < 0:
+        reason = UNKNOWN_ACCOUNT
+        if command.account == NO_ACCOUNT:
+            reason = MALFORMED
+        apply_event(state, reject(state, out, command, reason, 0))
+    elif kind == SUSPENDED:
+        _suspend(state, out, account)
+    elif account_at(state, account).debts > 0:
+        apply_event(state, reject(state, out, command, INSUFFICIENT_FUNDS, 0))
+    else:
+        address = open_event(state, out, UNSUSPENDED)
+        event_at(address).account = command.account
+        apply_event(state, address)
+
+
+@outline
+def decide_halt(state, out, command, kind):
+    """Halt or resume one symbol or, without one, all: one event."""
+    symbol = command.symbol * 1
+    if command.refuse != NONE or (symbol != NO_SYMBOL and symbol >= state.instrument_count):
+        apply_event(state, reject(state, out, command, UNKNOWN_SYMBOL, 0))
+        return
+    address = open_event(state, out, kind)
+    event_at(address).symbol = symbol
+    apply_event(state, address)
+
+
+@outline
+def decide_time(state, out):
+    """Nothing but the time."""
+    apply_event(state, open_event(state, out, TIME_PASSED))
+
+
+@inline
+def _same_name(address, other):
+    return load_i64(address) == load_i64(other) and load_i64(address + 8) == load_i64(other + 8)
+
+
+@outline
+def decide_list_asset(state, out, command, address):
+    """A new asset, with the next id."""
+    asked = asset_command_at(address)
+    good = load_i64(address + NAME_AT) != 0 and asked.decimals <= 18
+    for asset in range(state.asset_count):
+        good = good and not _same_name(address + NAME_AT, state.assets + asset * 64)
+    if not good or state.asset_count >= state.max_assets:
+        apply_event(state, reject(state, out, command, BOOK_FULL if good else MALFORMED, 0))
+        return
+    target = open_event(state, out, LISTED_ASSET)
+    event = asset_event_at(target)
+    event.symbol = state.asset_count
+    for offset in range(0, 80, 8):
+        store_i64(target + EVENT_NAME_AT - 8 + offset, 0)
+    store_i64(target + EVENT_NAME_AT, load_i64(address + NAME_AT))
+    store_i64(target + EVENT_NAME_AT + 8, load_i64(address + NAME_AT + 8))
+    event.decimals = asked.decimals
+    apply_event(state, target)
+
+
+@outline
+def _instrument_is_sound(state, address):
+    asked = instrument_command_at(address)
+    if load_i64(address + NAME_AT) == 0 or asked.base >= state.asset_count or asked.quote >= state.asset_count:
+        return False
+    if asked.base == asked.quote or asked.lot_base_units <= 0 or asked.tick_lot_quote_units <= 0:
+        return False
+    if asked.price_min_ticks <= 0 or asked.price_min_ticks > asked.price_max_ticks:
+        return False
+    if asked.price_max_ticks >= PRICE_TOP or asked.price_max_ticks > LARGEST // asked.tick_lot_quote_units:
+        return False
+    if asked.maker_fee_ppm > 1_000_000 or asked.taker_fee_ppm > 1_000_000:
+        return False
+    if asked.qty_min_lots < 0 or asked.qty_max_lots < 0 or asked.min_notional < 0:
+        return False
+    for symbol in range(state.instrument_count):
+        if _same_name(address + NAME_AT, state.instruments + symbol * INSTRUMENT_SIZE):
+            return False
+    return True
+
+
+@outline
+def decide_list_instrument(state, out, command, address):
+    """A new instrument, with the next id."""
+    good = _instrument_is_sound(state, address)
+    if not good or state.instrument_count >= state.max_instruments:
+        apply_event(state, reject(state, out, command, BOOK_FULL if good else MALFORMED, 0))
+        return
+    target = open_event(state, out, LISTED_INSTRUMENT)
+    for offset in range(0, LISTING_BYTES, 8):
+        store_i64(target + EVENT_NAME_AT + offset, load_i64(address + NAME_AT + offset))
+    instrument_event_at(target).symbol = state.instrument_count
+    apply_event(state, target)
+
+
+@outline
+def _bust_is_sound(state, address):
+    """Evidence of a trade that this state could have made and that was not undone before."""
+    asked = bust_command_at(address)
+    if asked.trade_seq <= 0 or asked.trade_seq > state.seq or asked.symbol >= state.instrument_count or asked.side > 1:
+        return False
+    taker = find_account(state, asked.account * 1)
+    maker = find_account(state, asked.maker_account * 1)
+    if taker < 0 or maker < 0 or asked.qty_lots <= 0 or asked.price_ticks <= 0 or asked.fee < 0 or asked.maker_fee < 0:
+        return False
+    instrument = instrument_at(state, asked.symbol)
+    if asked.price_ticks > instrument.price_max_ticks:
+        return False
+    base_supply = asset_at(state, instrument.base).supply
+    quote_supply = asset_at(state, instrument.quote).supply
+    lot_cost = asked.price_ticks * instrument.tick_lot_quote_units
+    if asked.qty_lots > MAX_SUPPLY // instrument.lot_base_units or asked.qty_lots > MAX_SUPPLY // lot_cost:
+        return False
+    if asked.side == 0:
+        fees_fit = asked.fee <= base_supply and asked.maker_fee <= quote_supply
+    else:
+        fees_fit = asked.fee <= quote_supply and asked.maker_fee <= base_supply
+    return fees_fit and not is_busted(state, asked.trade_seq)
+
+
+@outline
+def decide_bust(state, out, command, address):
+    """Undo a trade; who cannot return what it got goes below zero and is suspended."""
+    if command.refuse != NONE or not _bust_is_sound(state, address):
+        apply_event(state, reject(state, out, command, UNKNOWN_ORDER, 0))
+        return
+    if state.busted_count * 2 > state.busted_mask:
+        apply_event(state, reject(state, out, command, BOOK_FULL, 0))
+        return
+    asked = bust_command_at(address)
+    target = open_event(state, out, BUSTED)
+    event = bust_event_at(target)
+    event.trade_seq = asked.trade_seq
+    event.side = asked.side
+    event.symbol = asked.symbol
+    event.order_id = asked.order_id
+    event.account = asked.account
+    event.maker_account = asked.maker_account
+    event.price_ticks = asked.price_ticks
+    event.qty_lots = asked.qty_lots
+    event.maker_order_id = asked.maker_order_id
+    event.fee = asked.fee
+    event.maker_fee = asked.maker_fee
+    apply_event(state, target)
+    for number in (asked.account * 1, asked.maker_account * 1):
+        account = find_account(state, number)
+        if account_at(state, account).debts > 0 and account_at(state, account).suspended == 0:
+            _suspend(state, out, account)

@@ -1,0 +1,105 @@
+"""The engine as a library: commands in, events out, without a process, a ring or a clock."""
+
+from typing import Any
+
+import numpy as np
+
+import ringbuf.jit  # noqa: F401  (names the compile cache before kernels are made)
+from engine.apply import apply_events
+from engine.compose import OUT, out_at
+from engine.decide import decide
+from engine.state import Limits, State, state_at
+from engine.views import balances_of, depth_of, open_orders, state_digest
+from ringbuf.jit import kernel_of
+from ringbuf.records import COMMAND, EVENT, RECORD_SIZE
+
+
+@kernel_of("int64(int64, int64, int64, int64, int64)")
+def run_commands(state_address, out_address, commands_address, count, room):  # type: ignore[no-untyped-def]
+    """Decide up to `count` commands while `room` records are left for one that emits most; how many it took."""
+    state = state_at(state_address)
+    out = out_at(out_address)
+    first = state.seq
+    for i in range(count):
+        if room - (state.seq - first) < state.max_events:
+            return i
+        decide(state, out, commands_address + i * 128)
+    return count
+
+
+class HistoryError(Exception):
+    """Events that do not follow from the state they are applied to."""
+
+
+class Engine:
+    """A whole engine in private memory, for offline runs, recovery checks and tests."""
+
+    def __init__(self, limits: Limits | None = None) -> None:
+        self.limits = limits or Limits()
+        self.state = State(self.limits)
+        capacity = 1 << (4 * self.limits.max_events - 1).bit_length()
+        self._slots = np.zeros(capacity, EVENT)
+        self._out = np.zeros(1, OUT)
+        self._out[0]["slots"] = self._slots.ctypes.data
+        self._out[0]["mask"] = capacity - 1
+        self._out[0]["claimed"] = np.iinfo(np.int64).max
+
+    @property
+    def seq(self) -> int:
+        """Sequence of the last event."""
+        return int(self.state.record["seq"])
+
+    def run(self, commands: np.ndarray) -> np.ndarray:
+        """Events (EVENT records) that answer COMMAND records, in order."""
+        commands = np.ascontiguousarray(commands)
+        assert commands.dtype.itemsize == RECORD_SIZE, f"{commands.dtype} is no {COMMAND}"
+        address, count = commands.ctypes.data, len(commands)
+        parts = []
+        done = 0
+        while done < count:
+            first = self.seq
+            took = run_commands(
+                self.state.address,
+                self._out.ctypes.data,
+                address + done * RECORD_SIZE,
+                count - done,
+                len(self._slots),
+            )
+            done += took
+            parts.append(self._between(first, self.seq))
+        return np.concatenate(parts) if parts else np.zeros(0, EVENT)
+
+    def _between(self, first: int, last: int) -> np.ndarray:
+        """Copy of the events first+1 … last out of the private ring."""
+        mask = len(self._slots) - 1
+        start, stop = (first + 1) & mask, (last + 1) & mask
+        if last - first and stop <= start:
+            return np.concatenate([self._slots[start:], self._slots[:stop]])
+        return self._slots[start:stop].copy()
+
+    def apply(self, events: np.ndarray) -> None:
+        """Fold recorded events; raises HistoryError naming the first that does not fit."""
+        events = np.ascontiguousarray(events)
+        done = apply_events(self.state.address, events.ctypes.data, len(events))
+        if done != len(events):
+            raise HistoryError(f"event {int(events[done]['seq'])} does not follow from the state at {self.seq}")
+
+    def balances(self) -> tuple[np.ndarray, np.ndarray]:
+        """(rows account, asset, available, frozen sorted; fees per asset id), minor units."""
+        return balances_of(self.state)
+
+    def orders(self, symbol: int) -> np.ndarray:
+        """Open orders of a symbol in priority: bids best first, then asks; see engine.views.OPEN_ORDER."""
+        return open_orders(self.state, symbol)
+
+    def depth(self, symbol: int) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
+        """(bids, asks) as (price_ticks, total_lots), best first."""
+        return depth_of(self.state, symbol)
+
+    def state_hash(self) -> str:
+        """Hex digest over everything that decides what comes next, whatever its place in memory."""
+        return state_digest(self.state)
+
+    def header(self) -> dict[str, Any]:
+        """Counters of the state header."""
+        return {name: int(self.state.record[name]) for name in self.state.header.dtype.names or ()}

@@ -1,0 +1,113 @@
+"""`decide(state, command)`: from a command to the events that answer it, one at a time, each applied at once.
+
+The refusals that every account command shares come first: a used client id, words that make no sense,
+an account that has not begun.
+"""
+
+from engine.accounts import client_id_is_new, find_account
+from engine.admin import (
+    HALTED,
+    RESUMED,
+    SUSPENDED,
+    UNKNOWN_ACCOUNT,
+    UNSUSPENDED,
+    decide_bust,
+    decide_deposit,
+    decide_halt,
+    decide_list_asset,
+    decide_list_instrument,
+    decide_suspension,
+    decide_time,
+    decide_withdraw,
+)
+from engine.apply import apply_event, event_at, finish_event
+from engine.checks import MALFORMED
+from engine.compose import reject, reject_duplicate, seal
+from engine.memory import record_at
+from engine.orders import decide_amend, decide_cancel, decide_mass_cancel, decide_place
+from engine.state import account_at
+from ringbuf.codes import FLAG_LAST, NO_ACCOUNT, Op
+from ringbuf.jit import inline, outline
+from ringbuf.records import COMMAND
+
+command_at = record_at(COMMAND)
+
+PLACE, CANCEL, AMEND, MASS_CANCEL = int(Op.PLACE), int(Op.CANCEL), int(Op.AMEND), int(Op.MASS_CANCEL)
+DEPOSIT, WITHDRAW, OP_MALFORMED, TIME = int(Op.DEPOSIT), int(Op.WITHDRAW), int(Op.MALFORMED), int(Op.TIME)
+LIST_ASSET, LIST_INSTRUMENT, BUST = int(Op.LIST_ASSET), int(Op.LIST_INSTRUMENT), int(Op.BUST)
+SUSPEND, UNSUSPEND, HALT, RESUME = int(Op.SUSPEND), int(Op.UNSUSPEND), int(Op.HALT), int(Op.RESUME)
+
+
+@inline
+def _decide_account(state, out, command):
+    """A command of an account: funds and orders, and text that could not be read."""
+    op = command.op * 1
+    account = find_account(state, command.account * 1)
+    if account >= 0 and command.client_id >= 0:
+        if not client_id_is_new(account_at(state, account), command.client_id):
+            apply_event(state, reject_duplicate(state, out, command, account))
+            return
+    malformed = op == OP_MALFORMED or command.refuse == MALFORMED
+    if malformed or command.client_id < 0 or command.account == NO_ACCOUNT:
+        apply_event(state, reject(state, out, command, MALFORMED, 0))
+    elif account < 0 and op != DEPOSIT:
+        apply_event(state, reject(state, out, command, UNKNOWN_ACCOUNT, 0))
+    elif op == PLACE:
+        decide_place(state, out, command, account)
+    elif op == CANCEL:
+        decide_cancel(state, out, command, account)
+    elif op == AMEND:
+        decide_amend(state, out, command, account)
+    elif op == MASS_CANCEL:
+        decide_mass_cancel(state, out, command, account)
+    elif op == DEPOSIT:
+        decide_deposit(state, out, command, account)
+    else:
+        decide_withdraw(state, out, command, account)
+
+
+@outline
+def _decide_admin(state, out, command, address):
+    """Commands of the operator."""
+    op = command.op * 1
+    if command.refuse == MALFORMED or op > TIME:
+        apply_event(state, reject(state, out, command, MALFORMED, 0))
+    elif op == LIST_ASSET:
+        decide_list_asset(state, out, command, address)
+    elif op == LIST_INSTRUMENT:
+        decide_list_instrument(state, out, command, address)
+    elif op == SUSPEND:
+        decide_suspension(state, out, command, SUSPENDED)
+    elif op == UNSUSPEND:
+        decide_suspension(state, out, command, UNSUSPENDED)
+    elif op == HALT:
+        decide_halt(state, out, command, HALTED)
+    elif op == RESUME:
+        decide_halt(state, out, command, RESUMED)
+    elif op == BUST:
+        decide_bust(state, out, command, address)
+    else:
+        decide_time(state, out)
+
+
+@inline
+def decide(state, out, address):
+    """Answer the command at an address with one or more events, the last one flagged and sealed."""
+    command = command_at(address)
+    op = command.op * 1
+    out.open = 0
+    out.count = 0
+    out.session = command.session
+    out.ingress_ns = command.ingress_ns
+    out.client_id = command.client_id
+    out.ts_ns = state.ts_ns
+    if command.ts_ns > out.ts_ns:
+        out.ts_ns = command.ts_ns
+    if op == OP_MALFORMED or (op >= DEPOSIT and op <= MASS_CANCEL):
+        _decide_account(state, out, command)
+    else:
+        _decide_admin(state, out, command, address)
+    last = event_at(out.open)
+    last.flags |= FLAG_LAST
+    finish_event(state, out.open)
+    seal(out.open)

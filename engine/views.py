@@ -1,0 +1,138 @@
+"""Reading a state from Python: balances, open orders, depth, digest. Never used on the hot path."""
+
+import hashlib
+
+import numpy as np
+
+from engine.levels import next_level
+from engine.state import (
+    ACCOUNT,
+    ASSET,
+    BALANCE,
+    INSTRUMENT,
+    State,
+    account_at,
+    level_at,
+    order_at,
+    side_at,
+    state_at,
+)
+from ringbuf.jit import kernel_of
+
+OPEN_ORDER = np.dtype(
+    [
+        ("order_id", "<i8"),
+        ("account", "<i8"),
+        ("client_id", "<i8"),
+        ("side", "<i8"),
+        ("price_ticks", "<i8"),
+        ("leaves_lots", "<i8"),
+        ("order_type", "<i8"),
+        ("tif", "<i8"),
+        ("stp_flags", "<i8"),
+    ]
+)
+BALANCE_ROW = np.dtype([("account", "<i8"), ("asset", "<i8"), ("available", "<i8"), ("frozen", "<i8")])
+
+
+@kernel_of("int64(int64, int64, int64, int64[:, :])")
+def _list_orders(state_address, symbol, side, rows):  # type: ignore[no-untyped-def]
+    """Fill rows with one side's orders in priority; returns how many there are (rows may be shorter)."""
+    state = state_at(state_address)
+    count = 0
+    best = side_at(state, symbol, side).best
+    while best != 0:
+        slot = level_at(state, best).head * 1
+        while slot != 0:
+            order = order_at(state, slot)
+            if count < rows.shape[0]:
+                rows[count, 0] = order.order_id
+                rows[count, 1] = account_at(state, order.account).key - 1
+                rows[count, 2] = order.client_id
+                rows[count, 3] = order.side
+                rows[count, 4] = order.price_ticks
+                rows[count, 5] = order.leaves_lots
+                rows[count, 6] = order.order_type
+                rows[count, 7] = order.tif
+                rows[count, 8] = order.stp_flags
+            count += 1
+            slot = order.next * 1
+        best = next_level(state, side, best)
+    return count
+
+
+@kernel_of("int64(int64, int64, int64, int64[:, :])")
+def _list_levels(state_address, symbol, side, rows):  # type: ignore[no-untyped-def]
+    """Fill rows with (price, total, orders) of one side, best first; returns how many levels there are."""
+    state = state_at(state_address)
+    count = 0
+    best = side_at(state, symbol, side).best
+    while best != 0:
+        level = level_at(state, best)
+        if count < rows.shape[0]:
+            rows[count, 0] = level.price_ticks
+            rows[count, 1] = level.total_lots
+            rows[count, 2] = level.count
+        count += 1
+        best = next_level(state, side, best)
+    return count
+
+
+def open_orders(state: State, symbol: int) -> np.ndarray:
+    """OPEN_ORDER rows of a symbol: bids in priority, then asks."""
+    rows = np.zeros((int(state.record["order_count"]) + 1, 9), np.int64)
+    parts = []
+    for side in (0, 1):
+        count = _list_orders(state.address, symbol, side, rows)
+        parts.append(rows[:count].copy())
+    return np.ascontiguousarray(np.concatenate(parts)).view(OPEN_ORDER).reshape(-1)
+
+
+def depth_of(state: State, symbol: int) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
+    """(bids, asks) as (price_ticks, total_lots), best first."""
+    sides = []
+    for side in (0, 1):
+        rows = np.zeros((_list_levels(state.address, symbol, side, np.zeros((0, 3), np.int64)), 3), np.int64)
+        _list_levels(state.address, symbol, side, rows)
+        sides.append([(int(price), int(total)) for price, total, _ in rows])
+    return sides[0], sides[1]
+
+
+def balances_of(state: State) -> tuple[np.ndarray, np.ndarray]:
+    """(BALANCE_ROW sorted by account and asset, fees per asset id)."""
+    accounts = state.view("accounts", ACCOUNT, int(state.record["account_mask"]) + 1)
+    cells = state.view("balances", BALANCE, int(state.record["balance_mask"]) + 1)
+    used = cells[cells["key"] != 0]
+    rows = np.zeros(len(used), BALANCE_ROW)
+    keys = used["key"] - 1
+    rows["account"] = accounts["key"][keys >> 32] - 1
+    rows["asset"] = keys & 0xFFFFFFFF
+    rows["available"] = used["available"]
+    rows["frozen"] = used["frozen"]
+    rows.sort(order=["account", "asset"])
+    assets = state.view("assets", ASSET, int(state.record["asset_count"]))
+    return rows, assets["fees"].copy()
+
+
+def state_digest(state: State) -> str:
+    """SHA-256 over sequence, time, listings, accounts, balances, busted trades, lanes and the books in priority."""
+    digest = hashlib.sha256()
+    for name in ("seq", "ts_ns", "instrument_count", "asset_count"):
+        digest.update(int(state.record[name]).to_bytes(8, "little"))
+    assets = state.view("assets", ASSET, int(state.record["asset_count"]))
+    for name in ("name", "decimals", "supply", "fees"):
+        digest.update(np.ascontiguousarray(assets[name]).tobytes())
+    accounts = state.view("accounts", ACCOUNT, int(state.record["account_mask"]) + 1)
+    accounts = np.sort(accounts[accounts["key"] != 0], order="key")
+    for name in ("key", "client_high", "client_window", "suspended", "debts", "open_orders"):
+        digest.update(np.ascontiguousarray(accounts[name]).tobytes())
+    digest.update(balances_of(state)[0].tobytes())
+    busted = state.tables["busted"].view(np.int64)
+    digest.update(np.sort(busted[busted != 0]).tobytes())
+    digest.update(state.tables["lanes"].tobytes())
+    instruments = state.view("instruments", INSTRUMENT, int(state.record["instrument_count"]))
+    for symbol, instrument in enumerate(instruments):
+        digest.update(instrument["name"] + int(instrument["halted"]).to_bytes(8, "little"))
+        digest.update(int(instrument["last_price_ticks"]).to_bytes(8, "little"))
+        digest.update(open_orders(state, symbol).tobytes())
+    return digest.hexdigest()
