@@ -21,7 +21,7 @@ unless it says u32.
     COMMAND LANES                                 one writer and one reader (the engine) per lane
     ┌──────────┬──────────────────────────────────────────────────────────────────────────┐
     │ 0        │ HEAD, as above (kind = lanes, `lanes` in place of the first sequence)    │
-    │ 128      │ event count of the engine: u32 word, u32 flag                            │
+    │ 512      │ event count of the engine: u32 word, u32 flag                            │
     │ 8192     │ lanes, 512 bytes each: line 0 owner, fixed, base, name; line 1 produced; │
     │          │ line 2 consumed; line 3 the producer's cached consumed                   │
     │ + lanes  │ slots: lanes × capacity × 128 bytes; command i of a lane in i & (cap-1)  │
