@@ -7,7 +7,7 @@ import numpy as np
 
 from ringbuf import codes, layout
 from ringbuf.meanings import RECORD_MEANINGS, meaning
-from ringbuf.records import CRC_OFFSET, LAYOUT_VERSION, RECORD_SIZE, RECORDS, SCHEMA_HASH
+from ringbuf.records import CRC_OFFSET, LAYOUT_VERSION, RECORD_SIZE, RECORDS, SCHEMA_HASH, offset_of
 
 ENUMS: dict[str, type[IntEnum]] = {
     "op": codes.Op,
@@ -63,16 +63,15 @@ def _member(name: str, dtype: np.dtype) -> str:
 def _struct(name: str, dtype: np.dtype) -> list[str]:
     lines = [f"/* {RECORD_MEANINGS[name]} */"] if name in RECORD_MEANINGS else []
     lines.append(f"typedef struct ml_{name} {{")
-    fields = dtype.fields or {}
     for field in dtype.names or ():
-        member = f"    {_member(field, fields[field][0])};"
+        member = f"    {_member(field, dtype[field])};"
         if name in RECORDS:
-            member = f"{member:<34} /* {fields[field][1]:>3}: {meaning(name, field)} */"
+            member = f"{member:<34} /* {offset_of(dtype, field):>3}: {meaning(name, field)} */"
         lines.append(member)
     lines.append(f"}} ml_{name};")
     lines.append(f'ML_STATIC_ASSERT(sizeof(ml_{name}) == {dtype.itemsize}, "ml_{name}");')
     for field in dtype.names or ():
-        at = fields[field][1]
+        at = offset_of(dtype, field)
         lines.append(f'ML_STATIC_ASSERT(offsetof(ml_{name}, {field}) == {at}, "ml_{name}.{field}");')
     return [*lines, ""]
 

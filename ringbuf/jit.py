@@ -8,6 +8,7 @@ import hashlib
 import os
 import platform
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 KERNEL_FOLDERS = ("ringbuf", "engine", "consumers", "bench")
@@ -51,7 +52,7 @@ inline = numba.njit(forceinline=True, error_model="numpy")
 outline = numba.njit(error_model="numpy")
 
 
-def kernel_of(*signatures: object) -> object:
+def kernel_of(*signatures: object) -> Any:
     """An entry point with explicit signatures: compiled or loaded at import."""
     return numba.njit(list(signatures), cache=True, nogil=True, error_model="numpy")
 

@@ -5,9 +5,6 @@ has let go; command i stands in slot i & (capacity - 1). `base` is how many of t
 history already held when this segment was made, so that history's count = base + count here.
 """
 
-# isort: off
-from ringbuf.jit import inline, kernel_of
-
 import os
 
 import numpy as np
@@ -15,6 +12,7 @@ import numpy as np
 from ringbuf.atomics import copy_bytes, load, load_acquire, load_u32, pause, store, store_release, store_u32
 from ringbuf.cursor import encode_name
 from ringbuf.head import attach_ready, check_capacity, finish, head_of, make
+from ringbuf.jit import inline, kernel_of
 from ringbuf.layout import (
     CREATOR_AT,
     EVENT_COUNT_AT,
@@ -32,18 +30,17 @@ from ringbuf.layout import (
     head_offset,
     lanes_size,
 )
-from ringbuf.records import COMMAND, RECORD_SIZE
+from ringbuf.records import COMMAND, RECORD_SIZE, offset_of
 from ringbuf.ring_kernels import event_count_wake, read_i64, write_i64
 from ringbuf.shm import Segment, SegmentBusy, SegmentError, owner_alive, owner_pid, owner_word
 from ringbuf.system import REALTIME, clock_ns, futex_wait
 from ringbuf.wait import event_count_prepare
-# isort: on
 
 _CAPACITY_AT = head_offset("capacity")
 _LANES_AT = head_offset("first_seq")
 _SLOTS_AT = head_offset("slots_at")
-_INGRESS_AT = int((COMMAND.fields or {})["ingress_ns"][1])
-_SESSION_AT = int((COMMAND.fields or {})["session"][1])
+_INGRESS_AT = offset_of(COMMAND, "ingress_ns")
+_SESSION_AT = offset_of(COMMAND, "session")
 _SESSION_BITS = 24
 _SESSION_MASK = (1 << _SESSION_BITS) - 1
 NAME_LIMIT = 64
@@ -359,4 +356,4 @@ def _lines(segment: Segment, lanes: int) -> np.ndarray:
     return segment.buffer[LANE_LINES_AT : LANE_LINES_AT + lanes * LANE_SIZE].view(LANE)
 
 
-assert (LANE.fields or {})["name"][1] == LANE_NAME_AT
+assert offset_of(LANE, "name") == LANE_NAME_AT

@@ -30,6 +30,8 @@ unless it says u32.
 
 import numpy as np
 
+from ringbuf.records import offset_of
+
 LINE = 128
 MAGIC = int.from_bytes(b"MATCHLN1", "little")
 KINDS = {"event": 1, "market": 2, "lanes": 3}
@@ -108,19 +110,19 @@ LANE = np.dtype(
 
 assert HEAD.itemsize == LINE
 assert CURSOR.itemsize == LINE
-assert (HEAD.fields or {})["creator"][1] == CREATOR_AT
+assert offset_of(HEAD, "creator") == CREATOR_AT
 assert CURSORS_AT + CURSOR_COUNT * LINE <= SLOTS_AT
 assert TIMING.itemsize == TIMING_SIZE
 
 
 def head_offset(field: str) -> int:
     """Offset of a HEAD field."""
-    return int((HEAD.fields or {})[field][1])
+    return offset_of(HEAD, field)
 
 
 def cursor_offset(field: str) -> int:
     """Offset of a CURSOR field within its line."""
-    return int((CURSOR.fields or {})[field][1])
+    return offset_of(CURSOR, field)
 
 
 def ring_size(capacity: int) -> int:

@@ -4,18 +4,18 @@ A view's fields are looked up under the view first, then under the record that i
 """
 
 RECORD_MEANINGS = {
-    "command": "What a producer asks of the engine: place, cancel, amend, mass_cancel, deposit, withdraw, halt, resume, "
-    "suspend, unsuspend, time.",
+    "command": "What a producer asks of the engine: place, cancel, amend, mass_cancel, deposit, withdraw, halt, "
+    "resume, suspend, unsuspend, time.",
     "command_list_asset": "COMMAND with op list_asset.",
     "command_list_instrument": "COMMAND with op list_instrument.",
     "command_bust": "COMMAND with op bust, carrying the trade that it undoes as the journal has it.",
-    "event": "What happened: rejected, trade, cancelled, deposited, withdrawn, suspended, unsuspended, halted, resumed, "
-    "mass_cancelled, time.",
+    "event": "What happened: rejected, trade, cancelled, deposited, withdrawn, suspended, unsuspended, halted, "
+    "resumed, mass_cancelled, time.",
     "event_order": "EVENT with type accepted, amended or triggered: the order's terms.",
     "event_bust": "EVENT with type busted: the whole trade again.",
     "event_listed_asset": "EVENT with type listed_asset.",
     "event_listed_instrument": "EVENT with type listed_instrument.",
-    "market": "One record of the market ring and of the binary public feed. Which fields mean something depends on type.",
+    "market": "One record of the market ring and the binary public feed. Which fields mean something depends on type.",
 }
 
 PARENTS = {

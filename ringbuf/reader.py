@@ -6,7 +6,7 @@ import numpy as np
 
 from ringbuf.cursor import Cursor
 from ringbuf.layout import TIMING
-from ringbuf.records import EVENT, MARKET
+from ringbuf.records import EVENT, MARKET, offset_of
 from ringbuf.ring_kernels import AHEAD, LAPPED, NO_WHOLE_COMMAND, copy_records, limit_of
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class RingReader:
         self._wants_timing = timing
         self._whole_ring = int(ahead or ring.reads_published)
         self._dtype = _RECORDS[ring.kind]
-        self._flags_at = int((self._dtype.fields or {})["flags"][1])
+        self._flags_at = offset_of(self._dtype, "flags")
 
     @property
     def limit(self) -> int:

@@ -230,17 +230,24 @@ RECORDS: dict[str, np.dtype] = {
 }
 
 
+def offset_of(dtype: np.dtype, field: str) -> int:
+    """Where a field stands in a record; KeyError where it has none of that name."""
+    fields = dtype.fields
+    assert fields is not None, "not a record"
+    return int(fields[field][1])
+
+
 def _check(name: str, dtype: np.dtype) -> None:
     """Assert size, natural alignment and the absence of holes."""
     assert dtype.itemsize == RECORD_SIZE, f"{name} is {dtype.itemsize} bytes, expected {RECORD_SIZE}"
     offset = 0
     for field in dtype.names or ():
-        base, at = (dtype.fields or {})[field][:2]
+        base, at = dtype[field], offset_of(dtype, field)
         assert at == offset, f"{name}.{field} stands at {at}, expected {offset}"
         if base.kind in "iu":
             assert at % base.itemsize == 0, f"{name}.{field} at {at} is not aligned to {base.itemsize}"
         offset = at + base.itemsize
-    assert (dtype.fields or {})["crc"][1] == CRC_OFFSET, name
+    assert offset_of(dtype, "crc") == CRC_OFFSET, name
 
 
 for _name, _dtype in RECORDS.items():

@@ -31,9 +31,22 @@ from ringbuf.layout import (
 )
 from ringbuf.reader import Ahead, Lapped, RingReader
 from ringbuf.records import EVENT, MARKET, RECORD_SIZE
-from ringbuf.ring_kernels import append_records, limit_of, read_i64, room_of, set_durable, wake, write_i64
-from ringbuf.ring_kernels import ring_claim, ring_publish, ring_room, ring_slot, ring_timing  # noqa: F401
-from ringbuf.ring_kernels import ring_wake, ring_wake_spaced  # noqa: F401
+from ringbuf.ring_kernels import (
+    append_records,
+    limit_of,
+    read_i64,
+    ring_claim,
+    ring_publish,
+    ring_room,
+    ring_slot,
+    ring_timing,
+    ring_wake,
+    ring_wake_spaced,
+    room_of,
+    set_durable,
+    wake,
+    write_i64,
+)
 from ringbuf.shm import Segment, SegmentBusy, SegmentError, SegmentMissing, SegmentStale, owner_alive
 
 __all__ = [
@@ -49,6 +62,13 @@ __all__ = [
     "SegmentError",
     "SegmentMissing",
     "SegmentStale",
+    "ring_claim",
+    "ring_publish",
+    "ring_room",
+    "ring_slot",
+    "ring_timing",
+    "ring_wake",
+    "ring_wake_spaced",
 ]
 
 _RECORDS = {"event": EVENT, "market": MARKET}
@@ -208,9 +228,7 @@ class Ring:
         source = np.ascontiguousarray(records)
         times = None if timing is None else np.ascontiguousarray(timing)
         return int(
-            append_records(
-                self.address, source.ctypes.data, len(source), 0 if times is None else times.ctypes.data
-            )
+            append_records(self.address, source.ctypes.data, len(source), 0 if times is None else times.ctypes.data)
         )
 
     def wake(self) -> None:

@@ -7,9 +7,6 @@ Reader (many): published → copy → acquire fence → claimed again: if the wr
 the copy is thrown away (lapped). Nobody ever waits for a reader, but for the one cursor that gates.
 """
 
-# isort: off
-from ringbuf.jit import inline, kernel_of
-
 from ringbuf.atomics import (
     copy_bytes,
     exchange_u32,
@@ -20,13 +17,14 @@ from ringbuf.atomics import (
     load,
     load_acquire,
     load_relaxed,
-    load_u32_acquire,
     load_u8,
+    load_u32_acquire,
     store,
     store_relaxed,
     store_release,
 )
 from ringbuf.codes import FLAG_LAST
+from ringbuf.jit import inline, kernel_of
 from ringbuf.layout import (
     CLAIMED_AT,
     DURABLE_AT,
@@ -42,7 +40,6 @@ from ringbuf.layout import (
 )
 from ringbuf.records import RECORD_SIZE
 from ringbuf.system import MONOTONIC, clock_ns, futex_wake
-# isort: on
 
 _CAPACITY_AT = head_offset("capacity")
 _FIRST_AT = head_offset("first_seq")

@@ -8,17 +8,14 @@ wakes once more before it goes idle; the time-out bounds what a waker killed in 
 Which one: spin only where each spinner has a core; futex is the default elsewhere; sleep for bulk consumers.
 """
 
-# isort: off
-from ringbuf.jit import inline, kernel_of
-
 import time
 from typing import Protocol
 
 from ringbuf.atomics import fence, load_acquire, load_u32_acquire, pause, store_u32_release
+from ringbuf.jit import inline, kernel_of
 from ringbuf.layout import DURABLE_AT, EVENT_COUNT_AT, FLAG_AT, PUBLISHED_AT
 from ringbuf.ring_kernels import wake
 from ringbuf.system import MONOTONIC, clock_ns, futex_wait, sleep_ns, yield_cpu
-# isort: on
 
 __all__ = ["STRATEGIES", "Waiter", "event_count_prepare", "wake"]
 

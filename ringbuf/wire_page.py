@@ -7,7 +7,7 @@ import numpy as np
 from ringbuf import codes, layout
 from ringbuf.c_header import CONSTANTS, ENUMS
 from ringbuf.meanings import RECORD_MEANINGS, meaning
-from ringbuf.records import LAYOUT_VERSION, RECORD_SIZE, RECORDS, SCHEMA_HASH
+from ringbuf.records import LAYOUT_VERSION, RECORD_SIZE, RECORDS, SCHEMA_HASH, offset_of
 
 _RULES = Path(__file__).with_name("wire_rules.md.in")
 _WORDS = {"u1": "u8", "u4": "u32", "i8": "i64"}
@@ -25,16 +25,13 @@ def _type(dtype: np.dtype) -> str:
 
 def _record(name: str, dtype: np.dtype) -> list[str]:
     lines = [f"### `{name}`", "", RECORD_MEANINGS[name], "", "| offset | type | field | meaning |", "|---|---|---|---|"]
-    fields = dtype.fields or {}
     for field in dtype.names or ():
-        kind, at = fields[field][:2]
-        lines.append(f"| {at} | {_type(kind)} | `{field}` | {meaning(name, field)} |")
+        lines.append(f"| {offset_of(dtype, field)} | {_type(dtype[field])} | `{field}` | {meaning(name, field)} |")
     return [*lines, ""]
 
 
 def _offsets(title: str, dtype: np.dtype) -> list[str]:
-    fields = dtype.fields or {}
-    listed = ", ".join(f"{fields[n][1]} `{n}` {_type(fields[n][0])}" for n in dtype.names or ())
+    listed = ", ".join(f"{offset_of(dtype, n)} `{n}` {_type(dtype[n])}" for n in dtype.names or ())
     return [f"- {title} ({dtype.itemsize} bytes): {listed}."]
 
 

@@ -574,7 +574,7 @@ ML_STATIC_ASSERT(offsetof(ml_event_listed_instrument, max_open_orders) == 116, "
 ML_STATIC_ASSERT(offsetof(ml_event_listed_instrument, session) == 120, "ml_event_listed_instrument.session");
 ML_STATIC_ASSERT(offsetof(ml_event_listed_instrument, crc) == 124, "ml_event_listed_instrument.crc");
 
-/* One record of the market ring and of the binary public feed. Which fields mean something depends on type. */
+/* One record of the market ring and the binary public feed. Which fields mean something depends on type. */
 typedef struct ml_market {
     int64_t mseq;                  /*   0: position in the market stream, from 1 without a gap */
     int64_t seq;                   /*   8: event sequence that it is from */

@@ -1,7 +1,5 @@
 """A writer and a reader for the stress tests: every word of every record follows from its sequence."""
 
-from ringbuf.jit import kernel
-
 import os
 import random
 import signal
@@ -9,12 +7,13 @@ from dataclasses import dataclass
 
 from ringbuf.atomics import load, store, store_u8
 from ringbuf.codes import FLAG_LAST
-from ringbuf.records import EVENT
+from ringbuf.jit import kernel
+from ringbuf.records import EVENT, offset_of
 from ringbuf.ring import Lapped, Ring, RingReader
 from ringbuf.ring_kernels import ring_claim, ring_publish, ring_slot, ring_timing, ring_wake_spaced
 from ringbuf.system import sleep_ns
 
-FLAGS_AT = int((EVENT.fields or {})["flags"][1])
+FLAGS_AT = offset_of(EVENT, "flags")
 MIXER = 0x1E3779B97F4A7C15
 LONGEST_COMMAND = 7
 REST_NS = 20_000

@@ -4,9 +4,20 @@ import multiprocessing
 
 import numpy as np
 
-from ringbuf.jit import kernel
-from ringbuf.atomics import cas, exchange_u32, fetch_add, fetch_add_u32, load, load_u32, load_u8, store, store_u32, store_u8
+from ringbuf.atomics import (
+    cas,
+    exchange_u32,
+    fetch_add,
+    fetch_add_u32,
+    load,
+    load_u8,
+    load_u32,
+    store,
+    store_u8,
+    store_u32,
+)
 from ringbuf.checksum import HAS_HARDWARE, crc32c, crc32c_record, crc32c_record_table
+from ringbuf.jit import kernel
 from ringbuf.shm import Segment
 
 

@@ -6,8 +6,8 @@ import time
 import numpy as np
 import pytest
 
-from ringbuf.jit import kernel
 from ringbuf.atomics import copy_bytes
+from ringbuf.jit import kernel
 from ringbuf.lanes import Lanes, lane_consumed, lane_produced, lane_release, lane_slot
 from ringbuf.records import COMMAND
 from ringbuf.ring import SegmentBusy, SegmentError

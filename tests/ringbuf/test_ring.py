@@ -202,7 +202,8 @@ def test_a_bad_cursor_name_is_refused(segment_name, name):
 
 
 @pytest.mark.parametrize(
-    ("field", "value"), [("magic", 1), ("layout_version", 99), ("schema_hash", 5), ("record_size", 64), ("capacity", 65)]
+    ("field", "value"),
+    [("magic", 1), ("layout_version", 99), ("schema_hash", 5), ("record_size", 64), ("capacity", 65)],
 )
 def test_a_foreign_segment_is_refused_by_field(segment_name, field, value):
     ring = ring_of(segment_name)
@@ -218,7 +219,8 @@ def test_the_wrong_kind_is_refused(segment_name):
 
 
 @pytest.mark.parametrize(
-    "changes", [{"capacity": 100}, {"capacity": 32}, {"kind": "x"}, {"durability": "x"}, {"first_seq": 0}, {"stale": "x"}]
+    "changes",
+    [{"capacity": 100}, {"capacity": 32}, {"kind": "x"}, {"durability": "x"}, {"first_seq": 0}, {"stale": "x"}],
 )
 def test_bad_settings_are_refused_by_name(segment_name, changes):
     with pytest.raises(SegmentError, match=next(iter(changes))):
