@@ -68,6 +68,8 @@ class RingReader:
             raise ValueError(f"max_records: expected 1 or more, found {max_records}")
         ring = self.ring
         limit = self.limit
+        if limit == self.position:
+            return None
         most = max_records
         while True:
             wanted = max(0, min(most, limit - self.position, ring.capacity))
