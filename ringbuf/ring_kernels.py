@@ -50,6 +50,7 @@ _LAST = int(FLAG_LAST)
 _EVERYBODY = 0x7FFFFFFF
 
 WAKE_SPACING_NS = 50_000
+CLAIM_RESERVE = 128  # see ring_room
 CLAIM_CHUNK = 64  # records claimed ahead at once; shortens what readers may lag by as much
 
 # What `ring_copy` says instead of a count.
@@ -86,18 +87,23 @@ def ring_published(addr):  # type: ignore[no-untyped-def]
 def ring_room(addr):  # type: ignore[no-untyped-def]
     """How many records beyond `published` the writer may write now; the whole capacity where nothing gates.
 
-    Looks at the gating cursor itself only when the remembered sequence leaves less than half of the ring.
+    Where something gates, an eighth of the ring, at most 128 records, is kept back: so a writer that claims some
+    records ahead never claims one that the gating reader has yet to read. Looks at the gating cursor itself only
+    when the remembered sequence leaves less than half of the ring.
     """
     capacity = load(addr + _CAPACITY_AT)
     gate = load_relaxed(addr + GATE_AT)
     if gate == 0:
         return capacity
     published = load(addr + PUBLISHED_AT)
-    room = capacity - (published - load(addr + WRITER_GATE_AT))
+    kept = capacity >> 3
+    if kept > CLAIM_RESERVE:
+        kept = CLAIM_RESERVE
+    room = capacity - kept - (published - load(addr + WRITER_GATE_AT))
     if room * 2 < capacity:
         passed = load_acquire(addr + gate + _SEQUENCE_AT)
         store(addr + WRITER_GATE_AT, passed)
-        room = capacity - (published - passed)
+        room = capacity - kept - (published - passed)
     return room if room > 0 else 0
 
 

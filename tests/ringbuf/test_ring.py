@@ -131,16 +131,31 @@ def test_only_the_durable_part_is_shown_except_to_who_reads_ahead(segment_name):
 def test_the_gate_bounds_the_writer_and_nobody_else_does(segment_name):
     ring = ring_of(segment_name, gate="journal")
     ring.cursor("slow")
-    ring.append(events(1, *[1] * 60))
+    ring.append(events(1, *[1] * 52))
     assert ring.room == 4
     with pytest.raises(SegmentError, match="room: expected 5, found 4"):
-        ring.append(events(61, 5))
+        ring.append(events(53, 5))
     journal = ring.cursor("journal", gates=True)
     journal.set(50)
     assert ring.room == 54
-    ring.append(events(61, *[1] * 54))
+    ring.append(events(53, *[1] * 54))
     assert ring.claimed <= 50 + 64
     assert ring.room == 0
+
+
+def test_the_gating_reader_is_never_lapped_however_full_the_ring(segment_name):
+    ring = ring_of(segment_name, capacity=1024, gate="journal")
+    reader = RingReader(ring, ring.cursor("journal", gates=True), ahead=True)
+    first = 1
+    for _ in range(20):
+        batch = events(first, *[1] * ring.room)
+        first += len(batch)
+        ring.append(batch)
+        assert ring.room == 0
+        while reader.poll(300) is not None:
+            pass
+        assert reader.position == first - 1
+        reader.cursor.set(reader.position - 100)
 
 
 def test_a_ring_without_a_gate_always_has_room(segment_name):
