@@ -51,6 +51,8 @@ class StoredConsumer:
 
     def open(self, context: Any) -> int:
         """Open the store; returns the sequence it stands at."""
+        self._pending.clear()
+        self.instruments = InstrumentTable()  # a store that was moved aside begins anew
         self.store = Store(store_path(context.data, self.name), context.epoch, self._tables)
         with self.store.read() as txn:
             self.instruments.fold(read_listed(txn, self.store))

@@ -14,17 +14,16 @@ from consumers.balances.store import NAME, TABLES, BalanceFold
 from consumers.runtime import run
 from consumers.store import Store
 from consumers.stored import StoredConsumer
-from ringbuf.codes import NO_ID, Op
+from ringbuf.codes import Op
 from ringbuf.lanes import Lanes, Producer
-from ringbuf.shm import SegmentMissing
 from ringbuf.records import COMMAND, COMMAND_BUST, EVENT
+from ringbuf.shm import SegmentMissing
 
 
 def bust_command(trade: NDArray[np.void]) -> NDArray[np.void]:
     """One COMMAND that undoes `trade` (an EVENT): the engine keeps no history, so the trade comes along."""
     command = np.zeros(1, COMMAND_BUST)
     command["op"] = Op.BUST
-    command["client_id"] = NO_ID
     command["trade_seq"] = trade["seq"]
     for name in ("symbol", "account", "order_id", "maker_order_id", "price_ticks", "qty_lots"):
         command[name] = trade[name]

@@ -17,6 +17,7 @@ from ringbuf.records import EVENT
 log = logging.getLogger(__name__)
 
 NAME = "balances"
+PATIENCE = 20  # idle calls under full flow before a bust is asked for all the same
 TABLES = ("balances", "heads", "ledger", "busts", "faults")
 
 BALANCE = np.dtype([("available", "<i8"), ("frozen", "<i8")])
@@ -53,9 +54,12 @@ class BalanceFold:
         self._let_go = let_go
         self._asked: set[int] = set()
         self._look = True  # whether there may be a wanted bust
+        self._wrote = False  # since the last time that there was nothing to do
+        self._busy = 0  # how many times in a row
 
     def write(self, txn: Any, events: NDArray[np.void], instruments: InstrumentTable) -> None:
         """Book `events`: new balances, ledger lines, account heads; note what could not be booked."""
+        self._wrote = True
         entries = expand(events, instruments)
         keys = touched(entries)
         window = Window(self.tables.balances, txn, keys)
@@ -87,9 +91,11 @@ class BalanceFold:
     def idle(self, now_ns: int) -> None:
         """Ask once a run for each bust still wanted; the engine refuses a second one of the same trade.
 
-        Only here, where the reader has caught up: before, the answer may already be in the stream.
+        While there is much to read the answer may already be on its way, so then it waits a while.
         """
-        if not self._look:
+        self._busy = self._busy + 1 if self._wrote else 0
+        self._wrote = False
+        if not self._look or 0 < self._busy < PATIENCE:
             return
         with self._store.read() as txn:
             wanted = wanted_busts(txn, self.tables)
