@@ -99,8 +99,8 @@ class Supervisor:
         """
         mask = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
         try:
-            self._start()
             try:
+                self._start()
                 self._await_ready()
             except StartFailed:
                 self._stop()
@@ -119,7 +119,10 @@ class Supervisor:
         began = time.monotonic()
         for number, spec in enumerate(self._specs.values(), 1):
             say(f"compiling {number}/{len(self._specs)}: {spec.name}")
-            warm(spec)
+            try:
+                warm(spec)
+            except ImportError as error:
+                raise StartFailed(f"{spec.name}: {spec.module_name()} can't be imported: {error}") from error
         say(f"compiled in {time.monotonic() - began:.1f} s")
         # What the children share must not be written to by their collectors: 2.5 MB private each instead of 27.
         gc.collect()
