@@ -6,6 +6,7 @@ Both forms give the same numbers. Preconditions: addresses are valid for the byt
 # isort: off
 from ringbuf.jit import inline
 
+import os
 from typing import Any
 
 import llvmlite.binding as llvm
@@ -20,7 +21,8 @@ from ringbuf.records import CRC_OFFSET
 
 _MASK = 0xFFFFFFFF
 _POLYNOMIAL = 0x82F63B78  # Castagnoli, bits reversed
-HAS_HARDWARE = bool(llvm.get_host_cpu_features().get("sse4.2", False))
+# A processor named by hand may lack what the host has.
+HAS_HARDWARE = "NUMBA_CPU_NAME" not in os.environ and bool(llvm.get_host_cpu_features().get("sse4.2", False))
 
 
 def _tables() -> np.ndarray:

@@ -56,6 +56,15 @@ def check_head(segment: Segment, kind: str) -> None:
     check_capacity(segment.name, int(head["capacity"]))
 
 
+def check_places(segment: Segment, **expected: int) -> None:
+    """Refuse a header whose parts stand elsewhere than this build puts them: kernels go by these numbers."""
+    head = head_of(segment)
+    for field, value in expected.items():
+        if int(head[field]) != value:
+            segment.close()
+            raise SegmentError(f"{segment.name}: {field}: expected {value}, found {int(head[field])}")
+
+
 def is_ready(segment: Segment) -> bool:
     """Whether the creator has finished the header."""
     return segment.size >= LINE and read_i64(segment.address + head_offset("ready")) == 1

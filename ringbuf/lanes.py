@@ -11,7 +11,7 @@ import numpy as np
 
 from ringbuf.atomics import copy_bytes, load, load_acquire, load_u32, pause, store, store_release, store_u32
 from ringbuf.cursor import encode_name
-from ringbuf.head import attach_ready, check_capacity, finish, head_of, make
+from ringbuf.head import attach_ready, check_capacity, check_places, finish, head_of, make
 from ringbuf.jit import inline, kernel_of
 from ringbuf.layout import (
     CREATOR_AT,
@@ -284,9 +284,8 @@ class Lanes:
         """Map existing lanes. Raises SegmentMissing, or SegmentError naming the field that differs."""
         segment = attach_ready(name, "lanes")
         lanes = cls(segment)
-        if segment.size != lanes_size(lanes.lanes, lanes.capacity):
-            segment.close()
-            raise SegmentError(f"{name}: size: expected {lanes_size(lanes.lanes, lanes.capacity)}, found another")
+        size = lanes_size(lanes.lanes, lanes.capacity)
+        check_places(segment, size=size, slots_at=LANE_LINES_AT + lanes.lanes * LANE_SIZE)
         return lanes
 
     def producer(self, name: str) -> Producer:

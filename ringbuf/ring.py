@@ -14,7 +14,7 @@ from ringbuf.cursor import (
     open_cursor,
     view_cursors,
 )
-from ringbuf.head import attach_ready, check_capacity, finish, head_of, make
+from ringbuf.head import attach_ready, check_capacity, check_places, finish, head_of, make
 from ringbuf.layout import (
     CLAIMED_AT,
     CREATOR_AT,
@@ -153,9 +153,8 @@ class Ring:
         """Map an existing ring. Raises SegmentMissing, or SegmentError naming the field that differs."""
         segment = attach_ready(name, kind)
         capacity = int(head_of(segment)["capacity"])
-        if segment.size != ring_size(capacity):
-            segment.close()
-            raise SegmentError(f"{name}: size: expected {ring_size(capacity)}, found another")
+        timing_at = SLOTS_AT + capacity * RECORD_SIZE
+        check_places(segment, size=ring_size(capacity), cursors_at=CURSORS_AT, slots_at=SLOTS_AT, timing_at=timing_at)
         return cls(segment, kind)
 
     @property

@@ -18,7 +18,7 @@ from numba.extending import intrinsic
 _I64 = ir.IntType(64)
 _I32 = ir.IntType(32)
 _TIMESPEC = ir.ArrayType(_I64, 2)
-_FUTEX_CALL = {"x86_64": 202, "AMD64": 202, "aarch64": 98, "arm64": 98}[platform.machine()]
+_FUTEX_CALL = 202 if platform.machine() in ("x86_64", "AMD64") else 98  # 98: what all newer machines share
 _FUTEX_WAIT = 0  # shared, not PRIVATE: the word lies in memory of several processes
 _FUTEX_WAKE = 1
 REALTIME = 0

@@ -227,6 +227,16 @@ def test_a_foreign_segment_is_refused_by_field(segment_name, field, value):
         Ring.attach(segment_name, "event")
 
 
+@pytest.mark.parametrize(
+    ("field", "value"), [("size", 9), ("capacity", 128), ("slots_at", 0), ("timing_at", 1 << 40), ("cursors_at", 5)]
+)
+def test_a_header_that_points_elsewhere_is_refused(segment_name, field, value):
+    ring = ring_of(segment_name)
+    ring.segment.buffer[:LINE].view(HEAD)[field] = value
+    with pytest.raises(SegmentError, match="expected .* found"):
+        Ring.attach(segment_name, "event")
+
+
 def test_the_wrong_kind_is_refused(segment_name):
     ring_of(segment_name, kind="market")
     with pytest.raises(SegmentError, match="kind: expected 1, found 2"):
