@@ -1,0 +1,302 @@
+"""The reference engine: one command in, its events out, in the JSON form."""
+
+from collections.abc import Callable
+from typing import Any
+
+from tests.reference import commands, orders
+from tests.reference.accounts import Account
+from tests.reference.book import Book, Order
+from tests.reference.listing import Asset, Instrument, read_asset, read_instrument
+from tests.reference.units import MAX_63, MAX_ACCOUNT, Refused
+from tests.reference.validate import validate
+
+MAX_SUPPLY = 2**62
+Event = dict[str, Any]
+
+
+class ReferenceEngine:
+    """All state of one history. ``instruments`` is the parsed TOML; ValueError where it is refused."""
+
+    def __init__(self, instruments: dict[str, Any], max_events_per_command: int = 16_384) -> None:
+        self.max_events = max_events_per_command
+        self.now, self.seq, self.age = 0, 0, 0
+        self.assets: dict[str, Asset] = {}
+        self.instruments: dict[str, Instrument] = {}
+        self.books: dict[str, Book] = {}
+        self.accounts: dict[int, Account] = {}
+        self.open: dict[int, Order] = {}  # by order id
+        self.trades: dict[int, dict[str, Any]] = {}  # by seq
+        self.busted: set[int] = set()
+        self.request: tuple[int, int] | None = None  # account and client id of the command that runs
+        self.understood = False  # whether its text was right
+        self.events: list[Event] = []
+        try:
+            for fields in instruments.get("asset", []):
+                self._list_asset(fields)
+            for fields in instruments.get("instrument", []):
+                self._list_instrument(fields)
+        except Refused as refused:
+            raise ValueError(f"instruments refused at {fields}") from refused
+        self.listed = self.events
+
+    def run(self, line: dict[str, Any] | str) -> list[Event]:
+        """The events of one command."""
+        self.events, self.request, self.understood = [], None, False
+        command = commands.read_line(line)
+        self.now = max(self.now, commands.readable(command, "ts_ns", MAX_63) or 0)
+        # Orders that expire would end here, whatever becomes of the command.
+        try:
+            self._decide(command)
+        except Refused as refused:
+            self._reject(command, refused)
+        return self.events
+
+    def _decide(self, command: Event) -> None:
+        number = commands.readable(command, "account", MAX_ACCOUNT)
+        client_id = commands.readable(command, "client_id", MAX_63)
+        account = self.accounts.get(number) if number is not None else None
+        op = command.get("op")
+        try:
+            commands.check(command, self.assets, self.instruments)
+        except Refused:
+            if account is not None and client_id is not None:
+                self._use_id(account, client_id)
+            raise
+        self.understood = True
+        if op in commands.ACCOUNT_OPS and account is not None:
+            assert client_id is not None and number is not None
+            self._use_id(account, client_id)
+            self.request = (number, client_id)
+        if account is None and op in (*commands.ACCOUNT_OPS[1:], "suspend", "unsuspend"):
+            raise Refused("unknown_account")
+        if op in ("place", "mass_cancel", "halt", "resume") and "symbol" in command:
+            if command["symbol"] not in self.instruments:
+                raise Refused("unknown_symbol")
+        run: Callable[..., None] = getattr(self, f"_{op}")
+        run(command)
+
+    def _use_id(self, account: Account, client_id: int) -> None:
+        if not account.is_new(client_id):
+            raise Refused("duplicate_client_id", self.find_open(account.number, client_id))
+        account.use(client_id)
+
+    def find_open(self, number: int, client_id: int) -> Order | None:
+        """The account's open order that this client id placed."""
+        found = [o for o in self.open.values() if (o.account, o.client_id) == (number, client_id)]
+        assert len(found) <= 1
+        return found[0] if found else None
+
+    # -- events -------------------------------------------------------------------------------------------------
+
+    def emit(self, kind: str, order: Order | None = None, **fields: object) -> int:
+        """Append an event, absent (None) fields left out; returns its seq."""
+        self.seq += 1
+        event: Event = {"seq": self.seq, "ts_ns": self.now, "type": kind}
+        if order is not None:
+            event["symbol"] = order.instrument.symbol
+            event["account"], event["client_id"] = order.account, order.client_id
+            event["order_id"] = order.order_id
+            if self.request is not None:
+                number, client_id = self.request
+                if number == order.account and client_id != order.client_id:
+                    event["request_id"] = client_id
+        event.update({name: value for name, value in fields.items() if value is not None})
+        self.events.append(event)
+        return self.seq
+
+    def _reject(self, command: Event, refused: Refused) -> None:
+        order = refused.order if isinstance(refused.order, Order) else None
+        symbol = None
+        if self.understood and command["op"] in ("place", "mass_cancel") and command.get("symbol") in self.instruments:
+            symbol = command.get("symbol")
+        if order is not None and symbol is None:
+            symbol = order.instrument.symbol
+        self.emit(
+            "rejected", symbol=symbol, account=commands.readable(command, "account", MAX_ACCOUNT),
+            client_id=commands.readable(command, "client_id", MAX_63),
+            order_id=order.order_id if order else None, reason=refused.reason,
+        )  # fmt: skip
+
+    # -- what happens to an open order ----------------------------------------------------------------------------
+
+    def cancel(self, order: Order, reason: str) -> None:
+        """End an open order, resting or not: free its funds, say what was still open."""
+        if order in self.books[order.instrument.symbol].sides[order.side]:
+            self.books[order.instrument.symbol].remove(order)
+        self.accounts[order.account].freeze(order.pays_with, -order.frozen)
+        order.frozen = 0
+        self.emit("cancelled", order, reason=reason, qty=order.instrument.lot.text(order.leaves))
+        self.close(order)
+
+    def close(self, order: Order) -> None:
+        """Forget an order that has ended."""
+        assert order.frozen == 0
+        del self.open[order.order_id]
+
+    def shrink(self, order: Order, leaves: int) -> None:
+        """A self-trade took quantity from both sides; this order has some left and keeps its place."""
+        if order.price is None and order.side == "buy":
+            freed = 0  # a market buy froze what its walk pays, and this step pays nothing
+        else:
+            freed = order.frozen * (order.leaves - leaves) // order.leaves
+        order.leaves = leaves
+        order.frozen -= freed
+        self.accounts[order.account].freeze(order.pays_with, -freed)
+        price = None if order.price is None else order.instrument.tick.text(order.price)
+        self.emit("amended", order, reason="self_trade", price=price, qty=order.instrument.lot.text(leaves))
+
+    def next_age(self) -> int:
+        """A place behind everything accepted so far."""
+        self.age += 1
+        return self.age
+
+    def oldest_first(self, number: int, symbol: str | None = None) -> list[Order]:
+        """An account's open orders in the order of acceptance."""
+        mine = [o for o in self.open.values() if o.account == number and symbol in (None, o.instrument.symbol)]
+        return sorted(mine, key=lambda order: order.age)
+
+    # -- commands -----------------------------------------------------------------------------------------------
+
+    def _list_asset(self, command: Event) -> None:
+        asset = read_asset(command, self.assets)
+        self.assets[asset.name] = asset
+        self.emit("listed", name=asset.name, decimals=asset.decimals)
+
+    def _list_instrument(self, command: Event) -> None:
+        instrument = read_instrument(command, self.assets, self.instruments)
+        self.instruments[instrument.symbol] = instrument
+        self.books[instrument.symbol] = Book()
+        self.emit("listed", **instrument.listed)
+
+    def _deposit(self, command: Event) -> None:
+        asset = self.assets[command["asset"]]
+        amount = asset.unit.count(command["amount"]).numerator
+        if asset.deposited + amount > MAX_SUPPLY:
+            raise Refused("supply_exceeded")
+        number = command["account"]
+        if number not in self.accounts:
+            self.accounts[number] = Account(number)
+            self.accounts[number].use(command["client_id"])
+        asset.deposited += amount
+        self.accounts[number].balances[asset.name].available += amount
+        self._emit_money("deposited", command, asset, amount)
+
+    def _withdraw(self, command: Event) -> None:
+        asset = self.assets[command["asset"]]
+        amount = asset.unit.count(command["amount"]).numerator
+        balance = self.accounts[command["account"]].balances[asset.name]
+        if balance.available < amount:
+            raise Refused("insufficient_funds")
+        asset.deposited -= amount
+        balance.available -= amount
+        self._emit_money("withdrawn", command, asset, amount)
+
+    def _emit_money(self, kind: str, command: Event, asset: Asset, amount: int) -> None:
+        self.emit(
+            kind, account=command["account"], client_id=command["client_id"],
+            asset=asset.name, amount=asset.unit.text(amount),
+        )  # fmt: skip
+
+    def _place(self, command: Event) -> None:
+        orders.place(self, command)
+
+    def _cancel(self, command: Event) -> None:
+        self.cancel(orders.find_target(self, command), "user")
+
+    def _amend(self, command: Event) -> None:
+        orders.amend(self, command)
+
+    def _mass_cancel(self, command: Event) -> None:
+        symbol = command.get("symbol")
+        ended = self.oldest_first(command["account"], symbol)
+        for order in ended:
+            self.cancel(order, "mass_cancel")
+        self.emit(
+            "mass_cancelled", symbol=symbol, account=command["account"], client_id=command["client_id"],
+            qty=str(len(ended)),
+        )  # fmt: skip
+
+    def _suspend(self, command: Event) -> None:
+        self._suspend_account(self.accounts[command["account"]])
+
+    def _suspend_account(self, account: Account) -> None:
+        account.suspended = True
+        self.emit("suspended", account=account.number)
+        for order in self.oldest_first(account.number):
+            self.cancel(order, "risk")
+
+    def _unsuspend(self, command: Event) -> None:
+        account = self.accounts[command["account"]]
+        if not account.is_covered():
+            raise Refused("insufficient_funds")
+        account.suspended = False
+        self.emit("unsuspended", account=account.number)
+
+    def _halt(self, command: Event) -> None:
+        self._set_halted(command.get("symbol"), True)
+
+    def _resume(self, command: Event) -> None:
+        self._set_halted(command.get("symbol"), False)
+
+    def _set_halted(self, symbol: str | None, halted: bool) -> None:
+        for instrument in self.instruments.values():
+            if symbol in (None, instrument.symbol):
+                instrument.halted = halted
+        self.emit("halted" if halted else "resumed", symbol=symbol)
+
+    def _bust(self, command: Event) -> None:
+        seq = command["trade_seq"]
+        if seq not in self.trades or seq in self.busted:
+            raise Refused("unknown_order")
+        self.busted.add(seq)
+        trade = self.trades[seq]
+        base, quote = trade["instrument"].base, trade["instrument"].quote
+        buyer, seller = self.accounts[trade["buyer"]], self.accounts[trade["seller"]]
+        buyer.balances[quote.name].available += trade["cost"]
+        buyer.balances[base.name].available -= trade["base_units"] - trade["buyer_fee"]
+        seller.balances[base.name].available += trade["base_units"]
+        seller.balances[quote.name].available -= trade["cost"] - trade["seller_fee"]
+        base.fees -= trade["buyer_fee"]
+        quote.fees -= trade["seller_fee"]
+        self.emit(
+            "busted", symbol=trade["instrument"].symbol, account=trade["taker"],
+            order_id=trade["order_id"], trade_seq=seq,
+        )  # fmt: skip
+        for number in dict.fromkeys((trade["taker"], trade["maker"])):
+            account = self.accounts[number]
+            if not account.is_covered() and not account.suspended:
+                self._suspend_account(account)
+
+    def _time(self, command: Event) -> None:
+        self.emit("time")
+
+    # -- looking in ---------------------------------------------------------------------------------------------
+
+    def balances(self) -> dict[str, Any]:
+        """Balances in the JSON form; every asset that an account has ever touched."""
+        found: dict[str, Any] = {}
+        for number, account in sorted(self.accounts.items()):
+            found[str(number)] = {
+                name: {
+                    "available": self.assets[name].unit.text(balance.available),
+                    "frozen": self.assets[name].unit.text(balance.frozen),
+                }
+                for name, balance in account.balances.items()
+            }
+        found["fees"] = {asset.name: asset.unit.text(asset.fees) for asset in self.assets.values()}
+        return found
+
+    def orders(self) -> list[dict[str, Any]]:
+        """Open orders in priority: by symbol as listed, buys from the best, then sells from the best."""
+        return [
+            {
+                "order_id": o.order_id, "account": o.account, "client_id": o.client_id, "symbol": o.instrument.symbol,
+                "side": o.side, "price": o.instrument.tick.text(o.price or 0),
+                "leaves": o.instrument.lot.text(o.leaves),
+            }
+            for book in self.books.values() for o in book.orders()
+        ]  # fmt: skip
+
+    def validate(self) -> None:
+        """Raise AssertionError where the books, the orders and the money disagree."""
+        validate(self)

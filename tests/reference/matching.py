@@ -1,0 +1,171 @@
+"""A taker against the book: what its walk would take, and the walk itself."""
+
+from typing import TYPE_CHECKING
+
+from tests.reference.book import Order
+
+if TYPE_CHECKING:
+    from tests.reference.engine import ReferenceEngine
+
+STOPS_AT_OWN = ("cancel_taker", "cancel_both")
+
+
+def countable(taker: Order, makers: list[Order]) -> int:
+    """Lots that a fok could really take."""
+    lots = 0
+    for maker in makers:
+        if not taker.crosses(maker):
+            break
+        if maker.account == taker.account and taker.stp != "none":
+            if taker.stp == "cancel_maker":
+                continue
+            break
+        lots += maker.leaves
+    return lots
+
+
+def walk_cost(taker: Order, makers: list[Order]) -> int:
+    """Quote minor units that a market buy's walk of the book will pay."""
+    cost, left = 0, taker.leaves
+    for maker in makers:
+        if left == 0:
+            break
+        if maker.account == taker.account and taker.stp != "none":
+            if taker.stp in STOPS_AT_OWN:
+                break
+            if taker.stp == "decrement":
+                left -= min(left, maker.leaves)
+            continue
+        assert maker.price is not None
+        lots = min(left, maker.leaves)
+        cost += taker.instrument.cost(maker.price, lots)
+        left -= lots
+    return cost
+
+
+def budget_quantity(taker: Order, makers: list[Order], budget: int) -> tuple[int, bool]:
+    """Whole lots that the budget's walk takes, and whether an own order ended it."""
+    lots, rest = 0, budget
+    for maker in makers:
+        assert maker.price is not None
+        affordable = rest // taker.instrument.cost(maker.price, 1)
+        if affordable == 0:
+            break
+        if maker.account == taker.account and taker.stp != "none":
+            if taker.stp in STOPS_AT_OWN:
+                return lots, True
+            continue
+        taken = min(affordable, maker.leaves)
+        lots += taken
+        rest -= taker.instrument.cost(maker.price, taken)
+    return lots, False
+
+
+def match(engine: "ReferenceEngine", taker: Order) -> None:
+    """Run a taker to its end: filled, cancelled or resting. ``engine.open`` holds it already."""
+    book = engine.books[taker.instrument.symbol]
+    while taker.leaves > 0:
+        makers = book.against(taker.side)
+        if not makers or not taker.crosses(makers[0]):
+            break
+        maker = makers[0]
+        own = maker.account == taker.account and taker.stp != "none"
+        if not _has_room(engine, taker, maker, own):
+            engine.cancel(taker, "too_many_fills")
+            return
+        if own:
+            self_trade(engine, taker, maker)
+            if taker.order_id not in engine.open:
+                return
+        else:
+            trade(engine, taker, maker)
+    if taker.leaves == 0:
+        return
+    if taker.order_type == "market":
+        engine.cancel(taker, "market_remainder")
+    elif taker.tif == "ioc":
+        engine.cancel(taker, "ioc_remainder")
+    else:
+        book.rest(taker)
+
+
+def _has_room(engine: "ReferenceEngine", taker: Order, maker: Order, own: bool) -> bool:
+    """Whether the next step fits, with one more event for the taker's end where the step leaves it open."""
+    lasts = taker.leaves > maker.leaves
+    if not own:
+        needed = 1 + lasts
+    elif taker.stp == "cancel_taker":
+        needed = 1
+    else:  # maker's event, then the taker's own; after an amended taker its end needs one more
+        needed = 3 if taker.stp == "decrement" and lasts else 2
+    return len(engine.events) + needed <= engine.max_events
+
+
+def self_trade(engine: "ReferenceEngine", taker: Order, maker: Order) -> None:
+    """Taker and maker belong to one account, and it asked not to trade with itself."""
+    if taker.stp == "cancel_taker":
+        engine.cancel(taker, "self_trade")
+    elif taker.stp == "cancel_maker":
+        engine.cancel(maker, "self_trade")
+    elif taker.stp == "cancel_both":
+        engine.cancel(maker, "self_trade")
+        engine.cancel(taker, "self_trade")
+    else:
+        smaller = min(taker.leaves, maker.leaves)
+        for order in (maker, taker):
+            if order.leaves == smaller:
+                engine.cancel(order, "self_trade")
+            else:
+                engine.shrink(order, order.leaves - smaller)
+
+
+def fee(received: int, ppm: int) -> int:
+    """Of what the party receives, floored to the minor unit."""
+    return received * ppm // 1_000_000
+
+
+def trade(engine: "ReferenceEngine", taker: Order, maker: Order) -> None:
+    """One trade at the maker's price; moves funds, updates both orders, emits the event."""
+    instrument = taker.instrument
+    assert maker.price is not None
+    lots = min(taker.leaves, maker.leaves)
+    cost = instrument.cost(maker.price, lots)
+    base_units = lots * instrument.lot_base_units
+    buyer, seller = (taker, maker) if taker.side == "buy" else (maker, taker)
+    taker_fee = fee(base_units if taker is buyer else cost, instrument.taker_fee_ppm)
+    maker_fee = fee(base_units if maker is buyer else cost, instrument.maker_fee_ppm)
+    buyer_fee, seller_fee = (taker_fee, maker_fee) if taker is buyer else (maker_fee, taker_fee)
+
+    taker.leaves -= lots
+    maker.leaves -= lots
+    paid, freed = engine.accounts[buyer.account].balances, cost
+    if buyer.price is not None:  # a limit: what its better price saves is free at once
+        freed = instrument.cost(buyer.price, lots)
+    buyer.frozen -= freed
+    paid[instrument.quote.name].frozen -= freed
+    paid[instrument.quote.name].available += freed - cost
+    paid[instrument.base.name].available += base_units - buyer_fee
+    sold = engine.accounts[seller.account].balances
+    seller.frozen -= base_units
+    sold[instrument.base.name].frozen -= base_units
+    sold[instrument.quote.name].available += cost - seller_fee
+    instrument.base.fees += buyer_fee
+    instrument.quote.fees += seller_fee
+
+    received = (instrument.base, instrument.quote) if taker is buyer else (instrument.quote, instrument.base)
+    seq = engine.emit(
+        "trade", order=taker, side=taker.side, price=instrument.tick.text(maker.price), qty=instrument.lot.text(lots),
+        leaves=instrument.lot.text(taker.leaves), maker_order_id=maker.order_id, maker_account=maker.account,
+        maker_leaves=instrument.lot.text(maker.leaves), fee=received[0].unit.text(taker_fee),
+        maker_fee=received[1].unit.text(maker_fee),
+    )  # fmt: skip
+    engine.trades[seq] = {
+        "instrument": instrument, "taker": taker.account, "order_id": taker.order_id,
+        "maker": maker.account, "buyer": buyer.account, "seller": seller.account,
+        "cost": cost, "base_units": base_units, "buyer_fee": buyer_fee, "seller_fee": seller_fee,
+    }  # fmt: skip
+    if maker.leaves == 0:
+        engine.books[instrument.symbol].remove(maker)
+        engine.close(maker)
+    if taker.leaves == 0:
+        engine.close(taker)

@@ -1,0 +1,267 @@
+"""Seeded random commands, biased to what goes wrong: few accounts, few prices, little money, much interference.
+
+Use: ``source = CommandStream(seed)``; then ``command = source.next()``, run it, ``source.saw(events)``. What it yields
+depends on the seed and on the events shown to it alone.
+"""
+
+import random
+from typing import Any
+
+INSTRUMENTS: dict[str, Any] = {
+    "asset": [
+        {"name": "USD", "decimals": 4},
+        {"name": "BTC", "decimals": 4},
+        {"name": "ETH", "decimals": 2},
+    ],
+    "instrument": [
+        {
+            "symbol": "BTC-USD", "base": "BTC", "quote": "USD", "tick_size": "0.5", "lot_size": "0.001",
+            "price_min": "2.5", "price_max": "20", "maker_fee_ppm": 10_000, "taker_fee_ppm": 25_000,
+            "qty_min": "0.002", "qty_max": "0.05", "min_notional": "0.025",
+        },
+        {
+            "symbol": "ETH-USD", "base": "ETH", "quote": "USD", "tick_size": "0.01", "lot_size": "0.01",
+            "price_min": "0.01", "price_max": "1", "maker_fee_ppm": 0, "taker_fee_ppm": 333_333,
+        },
+        {
+            "symbol": "ETH-BTC", "base": "ETH", "quote": "BTC", "tick_size": "0.02", "lot_size": "0.05",
+            "price_min": "0.02", "price_max": "1000", "maker_fee_ppm": 5_000, "taker_fee_ppm": 0,
+        },
+    ],
+}  # fmt: skip
+
+ACCOUNTS = (1, 2, 3, 4)
+JUNK: tuple[Any, ...] = (
+    None, True, False, 1.5, -1, 0, 2**63, 2**64, 10**25, "", "abc", "NaN", "Infinity", "1e400", "-0", ".", "1_0", " 1",
+    "9223372036854775807", "92233720368547758070", [], {}, "buy", "limit", "gtd", "stop", "USD", "BTC-USD",
+)  # fmt: skip
+OPS = {
+    "place": 56, "amend": 12, "cancel": 6, "deposit": 6, "withdraw": 3, "mass_cancel": 1, "halt": 0.5, "resume": 2,
+    "suspend": 0.5, "unsuspend": 3, "bust": 2, "time": 1, "list": 0.3, "nonsense": 0.5,
+}  # fmt: skip
+
+
+class CommandStream:
+    """An endless source of commands."""
+
+    def __init__(self, seed: int) -> None:
+        self.random = random.Random(seed)
+        self.instruments = {i["symbol"]: i for i in INSTRUMENTS["instrument"]}
+        self.assets = {a["name"]: a["decimals"] for a in INSTRUMENTS["asset"]}
+        self.ids = dict.fromkeys(range(16), 0)
+        self.open: dict[int, dict[str, Any]] = {}  # accepted events, by order id
+        self.trades: list[int] = []
+        self.now = 0
+
+    def saw(self, events: list[dict[str, Any]]) -> None:
+        """Learn from the events that answered the last command."""
+        for event in events:
+            kind = event["type"]
+            if kind == "accepted":
+                self.open[event["order_id"]] = dict(event)
+            elif kind == "amended":
+                self.open[event["order_id"]].update(price=event.get("price"), qty=event["qty"])
+            elif kind == "cancelled":
+                self.open.pop(event["order_id"], None)
+            elif kind == "trade":
+                self.trades.append(event["seq"])
+                for order, leaves in (("order_id", "leaves"), ("maker_order_id", "maker_leaves")):
+                    if float(event[leaves]) == 0:
+                        self.open.pop(event[order], None)
+            elif kind == "listed" and "decimals" in event:
+                self.assets[event["name"]] = event["decimals"]
+            elif kind == "listed":
+                self.instruments[event["symbol"]] = event
+
+    def next(self) -> dict[str, Any] | str:
+        """The next command; now and then a text that is none."""
+        op = self.random.choices(list(OPS), list(OPS.values()))[0]
+        if op == "nonsense":
+            return self.random.choice(
+                ("", "{", "[]", "7", "null", '{"op":"dance"}', '{"account":1,"client_id":5}', '"place"', "{'op':1}")
+            )
+        command: dict[str, Any] = getattr(self, f"_{op}")()
+        if self._one_in(6):
+            self.now += self.random.choice((0, 1, 1000, 10**9, -5))
+            self.now = max(self.now, 0)
+            command["ts_ns"] = self.now
+        if self._one_in(25):
+            self._spoil(command)
+        return command
+
+    # -- draws --------------------------------------------------------------------------------------------------
+
+    def _one_in(self, n: int) -> bool:
+        return self.random.randrange(n) == 0
+
+    def _account(self) -> int:
+        return 9 if self._one_in(60) else self.random.choice(ACCOUNTS)
+
+    def _client_id(self, account: int) -> int:
+        """Mostly the next; sometimes a jump, a repeat, one in the window, one below it."""
+        last = self.ids[account]
+        draw = self.random.randrange(100)
+        if draw < 88:
+            last += 1
+        elif draw < 92:
+            last += self.random.randrange(2, 80)
+        else:
+            return max(last - self.random.choice((0, 1, 2, 3, 30, 63, 64, 65, 66, 500)), 0)
+        self.ids[account] = last
+        return last
+
+    def _text(self, units: int, step: str) -> Any:
+        """``units`` steps in one of the forms that a number may take."""
+        decimals = len(step.partition(".")[2])
+        mantissa = units * int(step.replace(".", ""))
+        if self._one_in(40):
+            return f"{mantissa}e-{decimals}"
+        if mantissa % 10**decimals == 0 and self._one_in(2):
+            return mantissa // 10**decimals
+        sign, digits = "-" if mantissa < 0 else "", str(abs(mantissa)).rjust(decimals + 1, "0")
+        text = f"{digits[:-decimals]}.{digits[-decimals:]}" if decimals else digits
+        if self._one_in(30):
+            text = "+" + text if mantissa >= 0 else text
+        return sign + text + ("0" if decimals and self._one_in(10) else "")
+
+    def _price(self, instrument: dict[str, Any]) -> Any:
+        step = instrument["tick_size"]
+        draw = self.random.randrange(100)
+        if draw < 94:
+            return self._text(self.random.randrange(16, 23), step)
+        if draw < 96:
+            return self._text(self.random.choice((-3, 0, 1, 40, 41, 100, 2**60)), step)
+        return step + "5" if "." in step else step + ".5"
+
+    def _qty(self, instrument: dict[str, Any]) -> Any:
+        step = instrument["lot_size"]
+        draw = self.random.randrange(100)
+        if draw < 95:
+            return self._text(self.random.randrange(1, 24), step)
+        if draw < 98:
+            return self._text(self.random.choice((-3, 0, 1, 50, 51, 10**6, 2**62)), step)
+        return step + "3" if "." in step else step + ".3"
+
+    def _symbol(self) -> str:
+        return "NO-NO" if self._one_in(80) else self.random.choice(list(self.instruments))
+
+    # -- ops ----------------------------------------------------------------------------------------------------
+
+    def _place(self) -> dict[str, Any]:
+        account, symbol = self._account(), self._symbol()
+        instrument = self.instruments.get(symbol, INSTRUMENTS["instrument"][0])
+        command = {
+            "op": "place", "account": account, "client_id": self._client_id(account), "symbol": symbol,
+            "side": self.random.choice(("buy", "sell")), "type": "limit",
+        }  # fmt: skip
+        if not self._one_in(3):
+            command["stp"] = self.random.choice(("none", "cancel_taker", "cancel_maker", "cancel_both", "decrement"))
+        if self._one_in(2):
+            command["tif"] = self.random.choice(("gtc", "gtc", "gtc", "ioc", "fok"))
+        if self._one_in(5):
+            command["type"] = "market"
+            if self._one_in(3):
+                command["side"] = "buy" if not self._one_in(10) else "sell"
+                command["quote_budget"] = self._text(self.random.randrange(1, 3000), "0.0001")
+                if self._one_in(20):
+                    command["qty"] = self._qty(instrument)
+            else:
+                command["qty"] = self._qty(instrument)
+        else:
+            command["price"], command["qty"] = self._price(instrument), self._qty(instrument)
+            if self._one_in(12):
+                command["post_only"] = not self._one_in(5)
+        return command
+
+    def _target(self, op: str) -> dict[str, Any]:
+        account = self._account()
+        command: dict[str, Any] = {"op": op, "account": account}
+        if self.open and not self._one_in(12):
+            order = self.random.choice(list(self.open.values()))
+            if not self._one_in(20):
+                command["account"] = account = order["account"]
+            if self._one_in(3):
+                command["order_id"] = order["order_id"]
+            if "order_id" not in command or self._one_in(30):
+                command["orig_client_id"] = order["client_id"]
+        else:
+            command["orig_client_id"] = self.random.randrange(0, self.ids[account] + 2)
+        command["client_id"] = self._client_id(account)
+        return command
+
+    def _cancel(self) -> dict[str, Any]:
+        return self._target("cancel")
+
+    def _amend(self) -> dict[str, Any]:
+        command = self._target("amend")
+        orders = (o for o in self.open.values() if o["client_id"] == command.get("orig_client_id"))
+        order = self.open.get(command.get("order_id", 0)) or next(orders, None)
+        instrument = self.instruments[order["symbol"]] if order else INSTRUMENTS["instrument"][0]
+        draw = self.random.randrange(10)
+        if draw < 7:
+            command["price"] = order["price"] if order and draw < 2 else self._price(instrument)
+        if draw > 3:
+            command["qty"] = self._qty(instrument)
+        if draw == 0 and order:
+            command["qty"] = order["qty"]
+        return command
+
+    def _deposit(self) -> dict[str, Any]:
+        return self._transfer("deposit", 8_000)
+
+    def _withdraw(self) -> dict[str, Any]:
+        return self._transfer("withdraw", 3_000)
+
+    def _transfer(self, op: str, most: int) -> dict[str, Any]:
+        account = self._account() % 9 or 1  # account 9 never begins
+        asset = self.random.choice(list(self.assets))
+        step = "1" if self.assets[asset] == 0 else "0." + "1".rjust(self.assets[asset], "0")
+        units = 2**62 if self._one_in(60) else self.random.randrange(1, most)
+        return {
+            "op": op, "account": account, "client_id": self._client_id(account), "asset": asset,
+            "amount": self._text(units, step),
+        }  # fmt: skip
+
+    def _mass_cancel(self) -> dict[str, Any]:
+        account = self._account()
+        command = {"op": "mass_cancel", "account": account, "client_id": self._client_id(account)}
+        return command if self._one_in(2) else command | {"symbol": self._symbol()}
+
+    def _halt(self) -> dict[str, Any]:
+        return {"op": "halt"} if self._one_in(3) else {"op": "halt", "symbol": self._symbol()}
+
+    def _resume(self) -> dict[str, Any]:
+        return {"op": "resume"} if self._one_in(2) else {"op": "resume", "symbol": self._symbol()}
+
+    def _suspend(self) -> dict[str, Any]:
+        return {"op": "suspend", "account": self._account()}
+
+    def _unsuspend(self) -> dict[str, Any]:
+        return {"op": "unsuspend", "account": self._account()}
+
+    def _bust(self) -> dict[str, Any]:
+        seq = self.random.choice(self.trades[-40:]) if self.trades else 1
+        return {"op": "bust", "trade_seq": self.random.randrange(1, 500) if self._one_in(6) else seq}
+
+    def _time(self) -> dict[str, Any]:
+        self.now = max(self.now + self.random.choice((0, 1, 10**6, -7)), 0)
+        return {"op": "time", "ts_ns": self.now}
+
+    def _list(self) -> dict[str, Any]:
+        names = ["EUR", "SOL", "USD", "XRP", "bad name"]
+        if self._one_in(2):
+            return {"op": "list_asset", "name": self.random.choice(names), "decimals": self.random.choice((0, 2, 19))}
+        base, quote = self.random.choice(names), self.random.choice(("USD", "EUR", "BTC"))
+        return {
+            "op": "list_instrument", "symbol": f"{base}-{quote}", "base": base, "quote": quote, "tick_size": "1",
+            "lot_size": self.random.choice(("1", "0.5")), "price_min": "3", "price_max": "50",
+            "maker_fee_ppm": 70_000, "taker_fee_ppm": 90_000,
+        }  # fmt: skip
+
+    def _spoil(self, command: dict[str, Any]) -> None:
+        """Break (or merely bend) one field."""
+        field = self.random.choice([*command, "stop_price", "display_qty", "expire_ts_ns", "ts_ns", "tif", "symbol"])
+        if self._one_in(3):
+            command.pop(field, None)
+        else:
+            command[field] = self.random.choice(JUNK)
