@@ -34,7 +34,7 @@ class ProcessSpec:
     def entry_point(self) -> "Callable[[Context], int]":
         """The imported main function."""
         module, _, function = self.target.partition(":")
-        return getattr(importlib.import_module(module), function)  # type: ignore[no-any-return]
+        return getattr(importlib.import_module(module), function)
 
 
 PROCESSES: tuple[ProcessSpec, ...] = (
