@@ -124,6 +124,28 @@ class Log:
             index = int(rows["prev"][index - first])
         return np.concatenate(found) if found else np.zeros(0, self.dtype)
 
+    def of_sequence(self, txn: Any, seq: int) -> NDArray[np.void]:
+        """The rows with this `seq`: rows stand in sequence, so by halving."""
+        low, high = 0, self.length(txn)
+        found: list[NDArray[np.void]] = []
+        while low < high:
+            first, rows = self.block(txn, (low + high) // 2)
+            if rows["seq"][-1] < seq:
+                low = first + len(rows)
+            elif rows["seq"][0] > seq:
+                high = first
+            else:  # blocks hold whole commits, cut at BLOCK rows: a sequence may go on in the block after
+                found.append(rows[rows["seq"] == seq])
+                at = first + len(rows)
+                while at < high and (rows := self.block(txn, at)[1])["seq"][0] == seq:
+                    found.append(rows[rows["seq"] == seq])
+                    at += len(rows)
+                while first > 0 and (before := self.block(txn, first - 1))[1]["seq"][-1] == seq:
+                    first, rows = before
+                    found.insert(0, rows[rows["seq"] == seq])
+                break
+        return np.concatenate(found) if found else np.zeros(0, self.dtype)
+
     def scan(self, txn: Any) -> Any:
         """Yield (first index, rows) of each block, ascending."""
         with txn.cursor(db=self.db) as cursor:

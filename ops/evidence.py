@@ -1,5 +1,6 @@
 """What verbs read: the stores of orders, balances and settlement as they lie on disk, running or not."""
 
+import argparse
 from pathlib import Path
 
 from consumers.balances import store as balances
@@ -23,6 +24,13 @@ def open_store(data: Path, name: str) -> StoreView:
     for table in (*TABLES[name], LISTED):
         view.db(table)
     return view
+
+
+def accept_globals(parser: argparse.ArgumentParser) -> None:
+    """Let the options that every verb takes stand behind a sub-command as well."""
+    parser.add_argument("--data", type=Path, default=argparse.SUPPRESS, help=argparse.SUPPRESS)
+    parser.add_argument("--name", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
+    parser.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
 
 
 def account_number(text: str) -> int:

@@ -172,7 +172,9 @@ def check_money(history: History) -> Check:
     for asset in history.catalog.assets:
         here, paid = held.get(asset.id, 0), history.paid_in.get(asset.id, 0)
         ok &= here == paid
-        parts.append(f"{asset.name} {asset.scale.text(here)}" + ("" if here == paid else f" of {asset.scale.text(paid)}"))
+        parts.append(
+            f"{asset.name} {asset.scale.text(here)}" + ("" if here == paid else f" of {asset.scale.text(paid)}")
+        )
     return Check("money", ok, ", ".join(parts))
 
 

@@ -15,7 +15,7 @@ from consumers.funds import FEES
 from consumers.orders import store as orders
 from consumers.store import StoreError
 from consumers.stored import read_catalog
-from ops.evidence import NotFound, account_number, count, open_store
+from ops.evidence import NotFound, accept_globals, account_number, count, open_store
 from ops.order_json import ledger_json, order_json, order_with_fills, refusal_json
 from ops.output import print_json, say
 
@@ -28,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
     def question(name: str, text: str) -> argparse.ArgumentParser:
         added = questions.add_parser(name, help=text)
-        added.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
+        accept_globals(added)
         return added
 
     order = question("order", "ORDER_ID, or ACCOUNT CLIENT_ID: an order with its fills, or why it was refused")

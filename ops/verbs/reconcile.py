@@ -18,7 +18,11 @@ PATIENCE_S = 10.0
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """How long to wait for consumers to catch up."""
     parser.add_argument(
-        "--wait", type=float, default=PATIENCE_S, metavar="SECONDS", help="for consumers of a running pipeline to catch up"
+        "--wait",
+        type=float,
+        default=PATIENCE_S,
+        metavar="SECONDS",
+        help="for consumers of a running pipeline to catch up",
     )
 
 

@@ -8,7 +8,7 @@ from consumers.settlement.reports import STATEMENT_COLUMNS, account_report, day_
 from consumers.settlement.store import SettlementTables
 from consumers.store import StoreError
 from consumers.stored import read_catalog
-from ops.evidence import account_number
+from ops.evidence import accept_globals, account_number
 from ops.output import print_json, say
 
 
@@ -21,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     account.add_argument("account", type=account_number, metavar="ID")
     account.add_argument("--day", default=None, metavar="DATE", help="YYYY-MM-DD, UTC (default: today)")
     for one in (day, account):
-        one.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
+        accept_globals(one)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -2,9 +2,10 @@
 
 import json
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -149,14 +150,38 @@ def test_a_store_that_lacks_one_event_is_found_out(tmp_path: Path, capsys: pytes
     assert [check["name"] for check in report["checks"] if not check["ok"]] == ["balances"]
 
 
-def test_verbs_answer_from_the_stores(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+Ask = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture
+def ask(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Ask:
+    """A verb's one JSON object; `code` = the exit code that is expected."""
+
+    def verb(*words: str, code: int = 0) -> dict[str, Any]:
+        assert main([*words, "--data", str(tmp_path), "--json"]) == code
+        found: dict[str, Any] = json.loads(capsys.readouterr().out)
+        return found
+
+    return verb
+
+
+def test_a_trade_is_traced_through_nine_steps(tmp_path: Path, ask: Ask) -> None:
+    events = history(25, 800)
+    build(tmp_path, events)
+    trade = events[events["type"] == EventType.TRADE][0]
+    traced = ask("trace", str(trade["seq"]))
+    assert traced["seq"] == trade["seq"] and [step["step"] for step in traced["steps"]] == list(range(1, 10))
+    assert {order["order_id"] for order in traced["steps"][1]["orders"]} == {trade["order_id"], trade["maker_order_id"]}
+    assert {line["seq"] for line in traced["steps"][2]["ledger"]} == {trade["seq"]}
+    order = ask("trace", "order", str(trade["order_id"]))
+    assert order["order"]["order_id"] == trade["order_id"] and int(trade["seq"]) in order["seqs"]
+    assert "error" in ask("trace", str(len(events) + 1), code=1)
+    assert main(["trace", "nonsense", "--data", str(tmp_path)]) == 2
+
+
+def test_verbs_answer_from_the_stores(tmp_path: Path, ask: Ask) -> None:
     events = history(23, 1500)
     build(tmp_path, events)
-
-    def ask(*words: str, code: int = 0) -> dict:
-        assert main([*words, "--data", str(tmp_path), "--json"]) == code
-        return json.loads(capsys.readouterr().out)
-
     trade = events[events["type"] == EventType.TRADE][0]
     order = ask("query", "order", str(trade["order_id"]))
     assert order["account"] == trade["account"] and int(trade["seq"]) in [fill["seq"] for fill in order["fills"]]
@@ -177,8 +202,6 @@ def test_verbs_answer_from_the_stores(tmp_path: Path, capsys: pytest.CaptureFixt
     statement = ask("report", "account", "1", "--day", "2024-10-05")
     assert set(statement["assets"]["USDT"]) == {
         "opening", "deposits", "withdrawals", "received", "paid", "fees", "other", "closing"}  # fmt: skip
-    assert ask("trace", str(trade["seq"]))["seq"] == trade["seq"]
-    assert ask("trace", "order", str(trade["order_id"]))["order"]["order_id"] == trade["order_id"]
 
 
 def test_a_trade_that_cannot_be_booked_is_kept_until_its_bust(tmp_path: Path) -> None:

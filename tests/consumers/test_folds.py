@@ -54,6 +54,11 @@ def test_balances_and_ledger_are_what_a_plain_fold_says(seed: int, tmp_path: Pat
             own = [line for line in story.plain.lines if line[1] == account]
             columns = ("seq", "account", "asset", "d_available", "d_frozen", "available", "frozen")
             assert [tuple(int(line[c]) for c in columns) for line in lines] == own, f"seed {seed}"
+        by_seq: dict[int, int] = {}
+        for line in story.plain.lines:
+            by_seq[line[0]] = by_seq.get(line[0], 0) + 1
+        for seq in range(1, len(story.events) + 1, 7):
+            assert len(tables.ledger.of_sequence(txn, seq)) == by_seq.get(seq, 0), f"seed {seed} seq {seq}"
         last = balances.ledger_of(txn, tables, FEES, 3)
         assert last["seq"].tolist() == [line[0] for line in story.plain.lines if line[1] == FEES][-3:]
     made.close()
