@@ -74,7 +74,7 @@ class History:
 
     def open_orders(self) -> dict[int, tuple[int, ...]]:
         """{order id: (account, client id, symbol, side, price, leaves)}."""
-        found = {}
+        found: dict[int, tuple[int, ...]] = {}
         for instrument in self.catalog.instruments:
             for row in self.engine.orders(instrument.id):
                 found[int(row["order_id"])] = (
@@ -166,8 +166,8 @@ def check_money(history: History) -> Check:
     """Money in = money out: all that anybody holds is what was paid in and not withdrawn."""
     held: dict[int, int] = {}
     for row in history.balances().values():
-        for asset, (available, frozen) in row.items():
-            held[asset] = held.get(asset, 0) + available + frozen
+        for asset_id, (available, frozen) in row.items():
+            held[asset_id] = held.get(asset_id, 0) + available + frozen
     parts, ok = [], True
     for asset in history.catalog.assets:
         here, paid = held.get(asset.id, 0), history.paid_in.get(asset.id, 0)

@@ -10,26 +10,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from config.json_commands import fill_bust
 from consumers.balances.store import NAME, TABLES, BalanceFold
 from consumers.runtime import run
 from consumers.store import Store
 from consumers.stored import StoredConsumer
-from ringbuf.codes import Op
 from ringbuf.lanes import Lanes, Producer
-from ringbuf.records import COMMAND, COMMAND_BUST, EVENT
+from ringbuf.records import COMMAND, EVENT
 from ringbuf.shm import SegmentMissing
 
 
-def bust_command(trade: NDArray[np.void]) -> NDArray[np.void]:
+def bust_command(trade: np.void) -> NDArray[np.void]:
     """One COMMAND that undoes `trade` (an EVENT): the engine keeps no history, so the trade comes along."""
-    command = np.zeros(1, COMMAND_BUST)
-    command["op"] = Op.BUST
-    command["trade_seq"] = trade["seq"]
-    for name in ("symbol", "account", "order_id", "maker_order_id", "price_ticks", "qty_lots"):
-        command[name] = trade[name]
-    for name in ("side", "fee", "maker_fee", "maker_account"):
-        command[name] = trade[name]
-    return command.view(COMMAND)
+    command = np.zeros(1, COMMAND)
+    fill_bust(command, int(trade["seq"]), trade)
+    return command
 
 
 class BustLane:
@@ -40,7 +35,7 @@ class BustLane:
         self._lanes: Lanes | None = None
         self._producer: Producer | None = None
 
-    def ask(self, trade: NDArray[np.void]) -> bool:
+    def ask(self, trade: np.void) -> bool:
         """Send the bust of `trade`; False when the lane is full or no engine has made it yet."""
         assert trade.dtype == EVENT
         if self._lanes is not None and not self._lanes.is_current:

@@ -45,7 +45,7 @@ class BalanceFold:
     def __init__(
         self,
         store: Tables,
-        ask: Callable[[NDArray[np.void]], bool],
+        ask: Callable[[np.void], bool],
         let_go: Callable[[], None] = lambda: None,
     ) -> None:
         self.tables = BalanceTables(store)
