@@ -75,31 +75,9 @@ def usage() -> str:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one verb; returns the exit code."""
-    arguments = sys.argv[1:] if arguments is None else arguments
-    verb, rest = split_verb(arguments)
-    if verb is None:
-        if "-h" in rest or "--help" in rest:
-            print(usage(), end="")
-            return 0
-        if "--version" in rest:
-            print(f"matchline {VERSION}")
-            return 0
-        verb = DEFAULT_VERB
-    if verb not in VERBS:
-        say(f"there is no verb {verb!r}: {', '.join(VERBS)}")
-        return 2
-    parser = argparse.ArgumentParser(prog=f"run.sh {verb}", description=VERBS[verb], parents=[global_options()])
-    if importlib.util.find_spec(f"ops.verbs.{verb}") is None:
-        if "-h" in rest or "--help" in rest:
-            print(f"{parser.format_help()}\n{verb} is not part of version {VERSION}.")
-            return 0
-        say(f"{verb} is not part of version {VERSION}")
-        return 2
-    module = importlib.import_module(f"ops.verbs.{verb}")
-    module.add_arguments(parser)
+    verb, rest = split_verb(sys.argv[1:] if arguments is None else arguments)
     try:
-        parsed = parser.parse_args(rest)
-        return int(module.run(parsed))
+        return _run(verb, rest)
     except ConfigError as error:
         say(str(error))
         return 2
@@ -111,6 +89,30 @@ def main(arguments: list[str] | None = None) -> int:
         return 0
     except KeyboardInterrupt:
         return 130
+
+
+def _run(verb: str | None, rest: list[str]) -> int:
+    wants_help = "-h" in rest or "--help" in rest
+    if verb is None and wants_help:
+        print(usage(), end="", flush=True)
+        return 0
+    if verb is None and "--version" in rest:
+        print(f"matchline {VERSION}")
+        return 0
+    verb = verb or DEFAULT_VERB
+    if verb not in VERBS:
+        say(f"there is no verb {verb!r}: {', '.join(VERBS)}")
+        return 2
+    parser = argparse.ArgumentParser(prog=f"run.sh {verb}", description=VERBS[verb], parents=[global_options()])
+    if importlib.util.find_spec(f"ops.verbs.{verb}") is None:
+        if wants_help:
+            print(f"{parser.format_help()}\n{verb} is not part of version {VERSION}.", flush=True)
+            return 0
+        say(f"{verb} is not part of version {VERSION}")
+        return 2
+    module = importlib.import_module(f"ops.verbs.{verb}")
+    module.add_arguments(parser)
+    return int(module.run(parser.parse_args(rest)))
 
 
 if __name__ == "__main__":
