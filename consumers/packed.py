@@ -124,6 +124,18 @@ class Log:
             index = int(rows["prev"][index - first])
         return np.concatenate(found) if found else np.zeros(0, self.dtype)
 
+    def find(self, txn: Any, last: int, seq: int) -> tuple[int, NDArray[np.void], int] | None:
+        """The row of that `seq` on the chain that ends at `last`: (its block's first index, the block, place in it)."""
+        first, rows = 0, np.zeros(0, self.dtype)
+        index = last
+        while index >= 0:
+            if not first <= index < first + len(rows):
+                first, rows = self.block(txn, index)
+            if rows["seq"][index - first] == seq:
+                return first, rows, index - first
+            index = int(rows["prev"][index - first])
+        return None
+
     def of_sequence(self, txn: Any, seq: int) -> NDArray[np.void]:
         """The rows with this `seq`: rows stand in sequence, so by halving."""
         low, high = 0, self.length(txn)

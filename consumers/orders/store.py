@@ -16,7 +16,7 @@ from consumers.orders.fold import (
     is_open,
     touched,
 )
-from consumers.packed import Log, Packing, Window
+from consumers.packed import Log, Packing
 from consumers.store import encode_key
 from consumers.stored import Tables
 from ringbuf.codes import NO_ACCOUNT, NO_ID, EventType, Reason
@@ -68,6 +68,43 @@ class OrderSpans:
             txn.put(span.to_bytes(8, "big"), self._all[start:end].tobytes(), db=self._db)
 
 
+class ClientPages:
+    """What is known of some client ids of some accounts, read with the pages around them, and put back."""
+
+    def __init__(self, packing: Packing, txn: Any, accounts: I64, client_ids: I64) -> None:
+        self._packing = packing
+        numbers = client_ids // CLIENTS_PER_PAGE
+        order = np.lexsort((numbers, accounts))
+        by_page = np.stack((accounts[order], numbers[order]), axis=-1)
+        is_new = np.ones(len(order), np.bool_)
+        is_new[1:] = (by_page[1:] != by_page[:-1]).any(axis=1)
+        page_of = np.empty(len(order), np.int64)
+        page_of[order] = np.cumsum(is_new) - 1
+        self._keys = [encode_key(account, number) for account, number in by_page[is_new].tolist()]
+        self._refs = np.zeros(len(self._keys) * CLIENTS_PER_PAGE, np.int64)
+        self._at = page_of * CLIENTS_PER_PAGE + client_ids % CLIENTS_PER_PAGE
+        for i, key in enumerate(self._keys):
+            value = txn.get(key, db=packing.db)
+            if value is not None:
+                self._refs[i * CLIENTS_PER_PAGE : (i + 1) * CLIENTS_PER_PAGE] = np.frombuffer(value, np.int64)
+
+    def refuse(self, which: NDArray[np.bool_], seqs: I64) -> None:
+        """Note refusals, where no order has the id."""
+        at = self._at[which]
+        free = self._refs[at] <= 0
+        self._refs[at[free]] = -seqs[which][free]
+
+    def accept(self, which: NDArray[np.bool_], order_ids: I64) -> None:
+        """Note accepted orders."""
+        self._refs[self._at[which]] = order_ids[which]
+
+    def put(self, txn: Any) -> None:
+        """Write every page."""
+        for i, key in enumerate(self._keys):
+            page = self._refs[i * CLIENTS_PER_PAGE : (i + 1) * CLIENTS_PER_PAGE]
+            txn.put(key, page.tobytes(), db=self._packing.db)
+
+
 class OrderFold:
     """The consumer's part: `write` takes a batch in."""
 
@@ -105,35 +142,25 @@ class OrderFold:
         for event in events[refused]:
             txn.put(encode_key(int(event["seq"])), event.tobytes(), db=self.tables.rejected)
         named = events[((kinds == EventType.ACCEPTED) | refused) & (events["client_id"] != NO_ID)]
-        for account in np.unique(named["account"]).tolist():
-            own = named[named["account"] == account]
-            ids, row = np.unique(own["client_id"], return_inverse=True)
-            window = Window(self.tables.clients, txn, ids, prefix=encode_key(account))
-            refs = window.rows["ref"]
-            accepted = own["type"] == EventType.ACCEPTED
-            orders, refusals = np.zeros(len(ids), np.int64), np.zeros(len(ids), np.int64)
-            orders[row[accepted]] = own["order_id"][accepted]
-            refusals[row[~accepted]] = -own["seq"][~accepted]
-            refs = np.where(orders != 0, orders, np.where((refs <= 0) & (refusals != 0), refusals, refs))
-            window.rows["ref"] = refs
-            window.put(txn)
+        pages = ClientPages(self.tables.clients, txn, named["account"].astype(np.int64), named["client_id"])
+        accepted = named["type"] == EventType.ACCEPTED
+        pages.refuse(~accepted, named["seq"])
+        pages.accept(accepted, named["order_id"])
+        pages.put(txn)
 
     def _mark_busts(self, txn: Any, events: NDArray[np.void]) -> None:
         """Find both fills of each busted trade along their orders' chains and mark them. Rare, so one by one."""
         for mark in bust_marks(events):
             spans = OrderSpans(self.tables.orders, txn, np.array([mark["order_id"]], np.int64))
-            index = int(spans.rows["last_fill"][0])
-            while index >= 0:
-                first, rows = self.tables.fills.block(txn, index)
-                fill = rows[index - first]
-                if fill["seq"] == mark["trade_seq"]:
-                    if not fill["busted"]:
-                        fill["busted"] = 1
-                        self.tables.fills.replace(txn, first, rows)
-                        spans.rows["busted_lots"] += mark["qty_lots"]
-                        spans.put(txn)
-                    break
-                index = int(fill["prev"])
+            found = self.tables.fills.find(txn, int(spans.rows["last_fill"][0]), int(mark["trade_seq"]))
+            if found is None:
+                continue
+            first, rows, at = found
+            if not rows["busted"][at]:
+                rows["busted"][at] = 1
+                self.tables.fills.replace(txn, first, rows)
+                spans.rows["busted_lots"] += mark["qty_lots"]
+                spans.put(txn)
 
     def idle(self, now_ns: int) -> None:
         """Nothing to do."""
