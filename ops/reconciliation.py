@@ -4,6 +4,7 @@ Each store is read in one snapshot, at the sequence where it stands. The replay 
 each of these sequences to compare, so it is exact while the pipeline runs, too.
 """
 
+import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -204,8 +205,12 @@ STORE_CHECKS: dict[str, Callable[[Any, StoreView, History], list[Check]]] = {
 }
 
 
-def reconcile(data: Path, limits: Limits | None = None) -> tuple[int, list[Check]]:
-    """(sequence, checks) of all that lies in `data`; problems are checks that fail, never exceptions."""
+def reconcile(data: Path, limits: Limits | None = None, patience_s: float = 0.0) -> tuple[int, list[Check]]:
+    """(sequence, checks) of all that lies in `data`; what differs is a check that fails.
+
+    `limits`: of the engine that made the history. `patience_s`: how long the journal may take to reach the
+    stores (in durability `memory` they may be ahead of it). Raises JournalError where the journal is damaged.
+    """
     verdict = verify(data)
     said = f"{verdict.last} events in {verdict.segments} segments, contiguous, {verdict.blocks_sealed} blocks chained"
     checks = [Check("journal", verdict.ok and verdict.last > 0, "; ".join(verdict.problems[:3]) or said)]
@@ -226,6 +231,7 @@ def reconcile(data: Path, limits: Limits | None = None) -> tuple[int, list[Check
                 checks.append(Check(name, False, f"is of epoch {epoch}, the journal of {verdict.epoch}"))
         reader = stack.enter_context(JournalReader(data))
         stops.sort(key=lambda stop: stop[0])
+        wait_for_journal(reader, max([at for at, *_ in stops], default=0), patience_s)
         checks.append(check_cursors({name: at for at, name, _, _ in stops}, reader.last))
         target = max([at for at, *_ in stops], default=0) or reader.last
         history = History(Engine(limits or Limits()))
@@ -239,6 +245,13 @@ def reconcile(data: Path, limits: Limits | None = None) -> tuple[int, list[Check
             return history.engine.seq, checks
         checks += [check_money(history), check_frozen(history)]
         return history.engine.seq, checks
+
+
+def wait_for_journal(reader: JournalReader, seq: int, seconds: float) -> None:
+    """Until the journal holds `seq`, or the time is up."""
+    deadline = time.monotonic() + seconds
+    while reader.last < seq and time.monotonic() < deadline:
+        time.sleep(0.02)
 
 
 def check_cursors(cursors: dict[str, int], last: int) -> Check:

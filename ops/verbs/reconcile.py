@@ -2,15 +2,17 @@
 
 import argparse
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from consumers.journal.reader import JournalReader
 from consumers.store import StoreError, StoreView
 from consumers.stored import store_path
+from engine.state import Limits
 from ops.evidence import TABLES
 from ops.output import print_json, say
 from ops.reconciliation import reconcile
-from ops.run_file import live_run
+from ops.run_file import live_run, read_run
 
 PATIENCE_S = 10.0
 
@@ -32,9 +34,10 @@ def run(args: argparse.Namespace) -> int:
         if not reader.last:
             say(f"{args.data}: there is no journal there (has a pipeline run with this data directory?)")
             return 2
-        if live_run(args.data) is not None:
+        running = live_run(args.data) is not None
+        if running:
             wait_for_consumers(args.data, reader, args.wait)
-    seq, checks = reconcile(args.data)
+    seq, checks = reconcile(args.data, limits_of(args.data), args.wait if running else 0.0)
     ok = all(check.ok for check in checks)
     if args.json:
         print_json({"seq": seq, "ok": ok, "checks": [vars(check) for check in checks]})
@@ -46,6 +49,17 @@ def run(args: argparse.Namespace) -> int:
         if not check.ok:
             say(f"{check.name}: {check.detail}")
     return 0 if ok else 1
+
+
+def limits_of(data: Path) -> Limits:
+    """At least those of the engine that last ran on this data, as run.json has them."""
+    run = read_run(data)
+    configured = run.settings.get("engine", {}) if run is not None else {}
+    limits = Limits()
+    for name in vars(limits):
+        if isinstance(configured.get(name), int):
+            limits = replace(limits, **{name: max(getattr(limits, name), configured[name])})
+    return limits
 
 
 def wait_for_consumers(data: Path, reader: JournalReader, seconds: float) -> None:
