@@ -137,8 +137,8 @@ def decide_list_asset(state, out, command, address):
     target = open_event(state, out, LISTED_ASSET)
     event = asset_event_at(target)
     event.symbol = state.asset_count
-    for offset in range(0, 80, 8):
-        store_i64(target + EVENT_NAME_AT - 8 + offset, 0)
+    for offset in range(0, LISTING_BYTES, 8):
+        store_i64(target + EVENT_NAME_AT + offset, 0)
     store_i64(target + EVENT_NAME_AT, load_i64(address + NAME_AT))
     store_i64(target + EVENT_NAME_AT + 8, load_i64(address + NAME_AT + 8))
     event.decimals = asked.decimals
