@@ -1,7 +1,10 @@
 """What verbs read: the stores of orders, balances and settlement as they lie on disk, running or not."""
 
 import argparse
+import importlib
+import importlib.util
 from pathlib import Path
+from types import ModuleType
 
 from consumers.balances import store as balances
 from consumers.funds import FEES
@@ -24,6 +27,14 @@ def open_store(data: Path, name: str) -> StoreView:
     for table in (*TABLES[name], LISTED):
         view.db(table)
     return view
+
+
+def questions_of(consumer: str) -> ModuleType:
+    """The `queries` module of a consumer; NotFound where this version has no such consumer."""
+    module = f"consumers.{consumer}.queries"
+    if importlib.util.find_spec(f"consumers.{consumer}") is None or importlib.util.find_spec(module) is None:
+        raise NotFound(f"{consumer} is not part of this version")
+    return importlib.import_module(module)
 
 
 def accept_globals(parser: argparse.ArgumentParser) -> None:

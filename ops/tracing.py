@@ -22,7 +22,7 @@ from consumers.settlement.fold import DAY_NS
 from consumers.settlement.reports import day_text
 from consumers.store import StoreError, StoreView
 from consumers.stored import read_catalog
-from ops.evidence import NotFound, open_store
+from ops.evidence import NotFound, open_store, questions_of
 from ops.order_json import ledger_json, order_json
 from ringbuf.codes import NO_ACCOUNT, EventType
 from ringbuf.records import EVENT
@@ -219,11 +219,9 @@ def _statement_json(line: settlement.Statement, day: int, catalog: Catalog) -> d
 
 def risk_step(subject: Subject) -> Step:
     """8: whether risk has looked, and what it said about these accounts at these sequences."""
-    from consumers.risk.queries import alerts
-
     try:
-        said = alerts(subject.data, 10_000).get("alerts", [])
-    except StoreError:
+        said = questions_of("risk").alerts(subject.data, 10_000).get("alerts", [])
+    except (NotFound, StoreError):  # no alert log yet
         said = []
     mine = [alert for alert in said if alert.get("seq") in subject.seqs]
     passed = _passed(subject, "risk")

@@ -4,7 +4,6 @@
 """
 
 import argparse
-import importlib
 import json
 from collections.abc import Callable
 from typing import Any
@@ -15,7 +14,7 @@ from consumers.funds import FEES
 from consumers.orders import store as orders
 from consumers.store import StoreError
 from consumers.stored import read_catalog
-from ops.evidence import NotFound, accept_globals, account_number, count, open_store
+from ops.evidence import NotFound, accept_globals, account_number, count, open_store, questions_of
 from ops.order_json import ledger_json, order_json, order_with_fills, refusal_json
 from ops.output import print_json, say
 
@@ -137,11 +136,11 @@ def answer_orders(args: argparse.Namespace) -> dict[str, Any]:
             }
 
 
-def _asked_of(module: str, function: str, *names: str) -> Callable[[argparse.Namespace], dict[str, Any]]:
+def _asked_of(consumer: str, function: str, *names: str) -> Callable[[argparse.Namespace], dict[str, Any]]:
     """A question that another consumer's `queries` module answers: called with the data directory and arguments."""
 
     def ask(args: argparse.Namespace) -> dict[str, Any]:
-        queries = importlib.import_module(module)
+        queries = questions_of(consumer)
         try:
             answer: dict[str, Any] = getattr(queries, function)(args.data, *(getattr(args, name) for name in names))
         except KeyError as error:
@@ -156,9 +155,9 @@ ANSWERS: dict[str, Callable[[argparse.Namespace], dict[str, Any]]] = {
     "ledger": answer_ledger,
     "order": answer_order,
     "orders": answer_orders,
-    "trades": _asked_of("consumers.marketdata.queries", "trades", "symbol", "last"),
-    "depth": _asked_of("consumers.marketdata.queries", "depth", "symbol"),
-    "ticker": _asked_of("consumers.marketdata.queries", "ticker", "symbol"),
-    "candles": _asked_of("consumers.marketdata.queries", "candles", "symbol", "interval", "last"),
-    "alerts": _asked_of("consumers.risk.queries", "alerts", "last"),
+    "trades": _asked_of("marketdata", "trades", "symbol", "last"),
+    "depth": _asked_of("marketdata", "depth", "symbol"),
+    "ticker": _asked_of("marketdata", "ticker", "symbol"),
+    "candles": _asked_of("marketdata", "candles", "symbol", "interval", "last"),
+    "alerts": _asked_of("risk", "alerts", "last"),
 }
