@@ -20,7 +20,7 @@ NAME = "balances"
 PATIENCE = 20  # idle calls under full flow before a bust is asked for all the same
 TABLES = ("balances", "heads", "ledger", "busts", "faults")
 
-BALANCE = np.dtype([("available", "<i8"), ("frozen", "<i8")])
+BALANCE = np.dtype([("available", "<i8"), ("frozen", "<i8"), ("used", "<i8")])  # used: 1 once there was a change
 # An account's place in the ledger: index of its last line + 1, so that zeros mean "none".
 HEAD = np.dtype([("next", "<i8")])
 
@@ -65,6 +65,7 @@ class BalanceFold:
         window = Window(self.tables.balances, txn, keys)
         booked = fold(events, entries, keys, window.rows["available"].copy(), window.rows["frozen"].copy())
         window.rows["available"], window.rows["frozen"] = booked.available, booked.frozen
+        window.rows["used"] = 1
         window.put(txn)
         accounts = np.unique(booked.ledger["account"].astype(np.int64))
         heads = Window(self.tables.heads, txn, accounts)
@@ -126,11 +127,10 @@ def _events(txn: Any, db: Any) -> NDArray[np.void]:
         return np.frombuffer(b"".join(bytes(value) for _, value in cursor), EVENT)
 
 
-def balance(txn: Any, tables: BalanceTables, account: int, asset: int) -> tuple[int, int]:
-    """(available, frozen) in minor units; account FEES = the fee account."""
-    key = int(keys_of(np.array([account]), np.array([asset]))[0])
-    row = tables.balances.row(txn, key)
-    return int(row["available"][0]), int(row["frozen"][0])
+def balance(txn: Any, tables: BalanceTables, account: int, asset: int) -> tuple[int, int] | None:
+    """(available, frozen) in minor units, None where the account never had any; account FEES = the fee account."""
+    row = tables.balances.row(txn, asset << 32 | account)[0]
+    return (int(row["available"]), int(row["frozen"])) if row["used"] else None
 
 
 def all_balances(txn: Any, tables: BalanceTables) -> dict[int, dict[int, tuple[int, int]]]:

@@ -77,7 +77,7 @@ def answer_balance(args: argparse.Namespace) -> dict[str, Any]:
             found = {}
             for asset in catalog.assets:
                 row = balances.balance(txn, tables, args.account, asset.id)
-                if any(row):
+                if row is not None:
                     found[asset.name] = {
                         "available": asset.scale.text(row[0]),
                         "frozen": asset.scale.text(row[1]),
