@@ -8,8 +8,9 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,9 +23,10 @@ from consumers.journal.verify import verify
 from consumers.orders import store as orders
 from consumers.settlement import store as settlement
 from consumers.store import StoreError, StoreView
+from consumers.stored import read_catalog
 from engine.core import Engine, HistoryError
 from engine.state import Limits
-from ops.evidence import TABLES, open_store
+from ops.evidence import TABLES, NotFound, open_store, questions_of
 from ringbuf.codes import NO_ID, EventType
 
 STEP = 16_384  # events replayed in one go
@@ -38,6 +40,14 @@ class Check:
     name: str
     ok: bool
     detail: str
+
+
+class Stop(NamedTuple):
+    """A sequence at which the replay pauses, and what is compared there."""
+
+    at: int
+    name: str
+    check: Callable[["History"], list[Check]]
 
 
 @dataclass
@@ -217,7 +227,7 @@ def reconcile(data: Path, limits: Limits | None = None, patience_s: float = 0.0)
     if not checks[0].ok:
         return verdict.last, checks
     with ExitStack() as stack:
-        stops: list[tuple[int, str, Any, StoreView]] = []
+        stops: list[Stop] = []
         for name in TABLES:
             try:
                 view = stack.enter_context(open_store(data, name))
@@ -226,25 +236,52 @@ def reconcile(data: Path, limits: Limits | None = None, patience_s: float = 0.0)
                 continue
             txn = stack.enter_context(view.snapshot())
             epoch, at = view.cursor(txn)
-            stops.append((at, name, txn, view))
+            stops.append(Stop(at, name, partial(STORE_CHECKS[name], txn, view)))
             if epoch != verdict.epoch:
                 checks.append(Check(name, False, f"is of epoch {epoch}, the journal of {verdict.epoch}"))
+            if name == orders.NAME:
+                stops += market_stops(data, read_catalog(txn, view))
         reader = stack.enter_context(JournalReader(data))
-        stops.sort(key=lambda stop: stop[0])
-        wait_for_journal(reader, max([at for at, *_ in stops], default=0), patience_s)
-        checks.append(check_cursors({name: at for at, name, _, _ in stops}, reader.last))
-        target = max([at for at, *_ in stops], default=0) or reader.last
+        stops.sort(key=lambda stop: stop.at)
+        wait_for_journal(reader, max([stop.at for stop in stops], default=0), patience_s)
+        checks.append(check_cursors({stop.name: stop.at for stop in stops}, reader.last))
+        target = max([stop.at for stop in stops], default=0) or reader.last
         history = History(Engine(limits or Limits()))
         try:
-            for at, name, txn, view in stops:
-                replay(reader, history, min(at, reader.last))
-                checks += STORE_CHECKS[name](txn, view, history)
+            for stop in stops:
+                replay(reader, history, min(stop.at, reader.last))
+                checks += stop.check(history)
             replay(reader, history, min(target, reader.last))
         except HistoryError as error:
             checks.append(Check("replay", False, str(error)))
             return history.engine.seq, checks
         checks += [check_money(history), check_frozen(history)]
         return history.engine.seq, checks
+
+
+def market_stops(data: Path, catalog: Catalog) -> list[Stop]:
+    """The market data's book of each symbol, at the sequence that it is of; none where there is no market data."""
+    try:
+        queries = questions_of("marketdata")
+        books = [queries.depth(data, instrument.symbol) for instrument in catalog.instruments]
+    except (NotFound, StoreError):
+        return []
+    return [Stop(int(book["seq"]), f"depth {book['symbol']}", partial(check_depth, book)) for book in books]
+
+
+def check_depth(book: dict[str, Any], history: History) -> list[Check]:
+    """One symbol's levels against the engine's."""
+    instrument = history.catalog.instrument(book["symbol"])
+    expected = [
+        [[instrument.price_text(price), instrument.qty_text(total)] for price, total in side]
+        for side in history.engine.depth(instrument.id)
+    ]
+    found = [[list(level) for level in book[side]] for side in ("bids", "asks")]
+    said = f"{len(found[0])} bids and {len(found[1])} asks as in the book"
+    if found != expected:
+        side = 0 if found[0] != expected[0] else 1
+        said = f"{('bids', 'asks')[side]}: market data has {found[side][:3]}…, the history says {expected[side][:3]}…"
+    return [Check(f"depth {book['symbol']}", found == expected, said)]
 
 
 def wait_for_journal(reader: JournalReader, seq: int, seconds: float) -> None:

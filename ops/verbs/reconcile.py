@@ -5,13 +5,14 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+from consumers.journal.format import JournalError
 from consumers.journal.reader import JournalReader
 from consumers.store import StoreError, StoreView
 from consumers.stored import store_path
 from engine.state import Limits
 from ops.evidence import TABLES
 from ops.output import print_json, say
-from ops.reconciliation import reconcile
+from ops.reconciliation import Check, reconcile
 from ops.run_file import live_run, read_run
 
 PATIENCE_S = 10.0
@@ -37,7 +38,10 @@ def run(args: argparse.Namespace) -> int:
         running = live_run(args.data) is not None
         if running:
             wait_for_consumers(args.data, reader, args.wait)
-    seq, checks = reconcile(args.data, limits_of(args.data), args.wait if running else 0.0)
+    try:
+        seq, checks = reconcile(args.data, limits_of(args.data), args.wait if running else 0.0)
+    except JournalError as error:
+        seq, checks = 0, [Check("journal", False, str(error))]
     ok = all(check.ok for check in checks)
     if args.json:
         print_json({"seq": seq, "ok": ok, "checks": [vars(check) for check in checks]})
