@@ -201,7 +201,7 @@ class CommitLog:
 
 
 def passed_at(data: Path, consumer: str, seq: int) -> int | None:
-    """When (wall clock, ns) the consumer first committed ``seq`` or more; None = not, or too long ago to be in the log."""
+    """When (wall clock, ns) the consumer first committed ``seq`` or more; None = not, or too long ago for the log."""
     path = Path(data) / "commits" / consumer
     if not path.exists():
         return None

@@ -52,7 +52,7 @@ class Consumer(Protocol):
         """Open stores and sockets (after the fork); the committed sequence, 0 = nothing yet."""
 
     def apply(self, events: np.ndarray) -> None:
-        """Take whole commands' events (EVENT), in sequence, each exactly once since the last commit. The array is yours."""
+        """Take whole commands' events (EVENT), in sequence, each once since the last commit. The array is yours."""
 
     def commit(self, sequence: int) -> None:
         """Make everything applied lasting, together with the consumer's own cursor at ``sequence``."""
@@ -68,8 +68,9 @@ class Consumer(Protocol):
 class Pace:
     """How a consumer waits and how much it takes before it commits.
 
-    It commits after ``batch_events`` events, or ``commit_ns`` after the first one that is not committed (0 = at once,
-    after each batch that is there). A consumer may carry its own as attribute ``pace``.
+    It commits after ``batch_events`` events, or when the last commit is ``commit_ns`` ago (0 = after each batch that
+    is there): so a lone event is committed at once, and a stream in larger steps. A consumer may carry its own as
+    attribute ``pace``.
     """
 
     wait: str = "futex"
@@ -78,7 +79,8 @@ class Pace:
     idle_ns: int = 50_000_000
 
 
-BULK = Pace(wait="sleep", batch_events=65_536, commit_ns=4_000_000)
+# These commit to disk: a commit costs them about as much as a hundred events, so events come together first.
+BULK_CONSUMERS = frozenset({"orders", "balances", "settlement"})
 
 
 def run(consumer: Consumer, context: "Context", gates: bool = False, ahead: bool = False) -> int:
@@ -132,8 +134,7 @@ class _Loop:
         self._cursor.beat(CursorState.STARTING, CursorSource.NONE)
         self._metrics = ConsumerMetrics(self.context.name, self.context.data, self.consumer.name)
         self.committed = self._open_consumer()
-        if not self.gates:  # a gating cursor moves only once its effects are there
-            self._cursor.set(self.committed)
+        self._cursor.set(self.committed)  # a kill between commit and cursor may have left it behind
         self._source = LiveSource(
             self.ring, self._cursor, self.context.data, self.committed, self.pace.wait, ahead=self.ahead
         )
@@ -162,19 +163,19 @@ class _Loop:
         source = self._source
         assert source is not None
         pending = 0
-        first_ns = idle_ns = check_ns = 0
+        commit_ns = idle_ns = check_ns = 0
         while True:
             now_ns = time.time_ns()
             events = source.next(self.pace.batch_events - pending)
             if events is not None:
-                first_ns = first_ns if pending else now_ns
                 pending += len(events)
                 self._apply(events)
             due = pending and (
-                pending >= self.pace.batch_events or now_ns - first_ns >= self.pace.commit_ns or self._told
+                pending >= self.pace.batch_events or now_ns - commit_ns >= self.pace.commit_ns or self._told
             )
             if due:
                 self._commit(source.position)
+                commit_ns = now_ns
                 pending = 0
             if now_ns - check_ns >= CHECK_NS:
                 check_ns = now_ns
@@ -189,7 +190,10 @@ class _Loop:
             if not pending:
                 idle_ns = now_ns
                 self.consumer.idle(now_ns)
-            source.wait(max(first_ns + self.pace.commit_ns - now_ns, 0) if pending else self._patience_ns())
+            if pending:  # let more come together; a wake for each would cost more than it brings
+                time.sleep(max(commit_ns + self.pace.commit_ns - time.time_ns(), 0) / 1e9)
+            else:
+                source.wait(self._patience_ns())
 
     def _patience_ns(self) -> int:
         return 5_000_000 if self._told else self.pace.idle_ns
@@ -241,9 +245,10 @@ class _Loop:
         self._told = True
 
     def fail(self) -> None:
-        """Say in the cursor that this consumer has failed."""
+        """Say in the cursor that this consumer has failed; not closed, so that it stays readable until a restart."""
         if self._cursor is not None:
             self._cursor.beat(CursorState.FAILED, CursorSource.NONE)
+            self._cursor = None
 
     def finish(self) -> None:
         """Close everything that is open, the consumer first."""
@@ -261,9 +266,14 @@ class _Loop:
 
 
 def pace_of(consumer: Consumer, context: "Context") -> Pace:
-    """The consumer's own ``pace`` or the default."""
+    """The consumer's own ``pace``, or what the settings say for its kind."""
     own = getattr(consumer, "pace", None)
-    return own if isinstance(own, Pace) else Pace()
+    if isinstance(own, Pace):
+        return own
+    settings = context.settings.consumers
+    if consumer.name in BULK_CONSUMERS:
+        return Pace(settings.bulk_wait, settings.batch, settings.commit_ms * 1_000_000)
+    return Pace(settings.wait, settings.batch)
 
 
 def attach_ring(name: str) -> Ring:

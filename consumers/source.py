@@ -17,6 +17,8 @@ from ringbuf.reader import Lapped, RingReader
 from ringbuf.ring import Ring
 from ringbuf.wait import Waiter
 
+SLEEP_MAX_NS = 5_000_000  # the longest nap of who waits by sleeping
+
 
 class SourceError(Exception):
     """The source cannot give the events that must come next; the message names the sequence and why."""
@@ -118,14 +120,12 @@ class LiveSource:
     ``ahead``: read what is published though not yet durable (journal and replica only).
     """
 
-    def __init__(
-        self, ring: Ring, cursor: Cursor, data: Path, position: int, wait: str, ahead: bool = False
-    ) -> None:
+    def __init__(self, ring: Ring, cursor: Cursor, data: Path, position: int, wait: str, ahead: bool = False) -> None:
         self.ring = ring
         self.kind = CursorSource.RING
         self._reader = RingReader(ring, cursor, ahead=ahead, timing=True)
         self._reader.seek(position)
-        self._waiter = Waiter(wait, ring, ahead=ahead)
+        self._waiter = Waiter(wait, ring, ahead=ahead, sleep_max_ns=SLEEP_MAX_NS)
         self._journal = JournalSource(data, position)
         self._ahead = ahead
         self._target = 0  # catching up from the journal to this sequence

@@ -15,8 +15,10 @@ A journal is the folder ``DATA/journal``. Its segments are named by the sequence
 
 Header: magic, layout version, schema hash, epoch, first sequence, blocks, chain hash before this segment, and a
 SHA-256 over all that. At offset 2048 of the header page, outside the hash, the *mark*: the highest sequence known to
-be durable, and its complement. It is written after the fact, so it is a lower bound: what is wrong at or below it, with
-good records behind, is corruption; what is wrong above it is an unfinished write. Seal: magic, first sequence of the block, epoch, and the chain:
+be durable, and its complement. It is written after the fact, so it is a lower bound: what is wrong at or below it,
+with good records behind, is corruption; what is wrong above it is an unfinished write.
+
+Seal: magic, first sequence of the block, epoch, and the chain:
 ``chain = SHA-256(chain before ‖ the block's 511 records)``; the first block of a segment starts from the SHA-256 in
 its header. So a changed, removed or moved record anywhere breaks every seal after it. A block is sealed when it is
 full; the records of the last one are guarded by their own CRC-32C and the continuity of their sequences.
@@ -44,7 +46,7 @@ BLOCK_RECORDS = BLOCK_SIZE // RECORD_SIZE - 1
 BLOCK_BYTES = BLOCK_RECORDS * RECORD_SIZE  # the records of a block, without its seal
 CHAIN_SIZE = 32
 TIMING_SIZE = 16
-DEFAULT_BLOCKS = 256  # 16 MiB, 130 816 records
+DEFAULT_BLOCKS = 1024  # 64 MiB, 523 264 records
 
 HEADER = np.dtype(
     [

@@ -33,7 +33,8 @@ class Journal:
     def open(self, context: "Context") -> int:
         """Recover the tail; the last sequence written. What is written counts as durable once it is synced."""
         self._ring = attach_ring(context.name)
-        self._writer = JournalWriter(context.data, context.epoch, self._ring.durability)
+        blocks = context.settings.journal.blocks
+        self._writer = JournalWriter(context.data, context.epoch, self._ring.durability, blocks)
         last = self._writer.last
         if last < self._ring.durable:
             raise JournalError(f"ends at {last} after recovery, but {self._ring.durable} was called durable")
@@ -68,6 +69,7 @@ class Journal:
 
 def main(context: "Context") -> int:
     """Run the journal until told to stop; the exit code."""
-    return run(Journal(Pace(batch_events=8192)), context, gates=True, ahead=True)
-
-
+    settings = context.settings
+    syncs = settings.engine.durability == "fsync"
+    pace = Pace(settings.journal.wait, settings.consumers.batch, settings.journal.sync_us * 1000 if syncs else 0)
+    return run(Journal(pace), context, gates=True, ahead=True)

@@ -96,14 +96,13 @@ class JournalReader:
             segment = _Segment(path)
             if self._segments and segment.header.first_seq != self._segments[-1].end:
                 expected = self._segments[-1].end
-                raise JournalCorrupt(
-                    f"{path.name}: field first_seq is {segment.header.first_seq}, the segment before ends before {expected}"
-                )
+                found = segment.header.first_seq
+                raise JournalCorrupt(f"{path.name}: field first_seq is {found}, {expected} follows the segment before")
             if self._segments and segment.header.epoch != self._segments[0].header.epoch:
                 raise JournalCorrupt(f"{path.name}: field epoch is not {self._segments[0].header.epoch}")
             self._segments.append(segment)
         if not known and self._segments:
-            self._last = scan(self._segments[-1].path).last
+            self._last = scan(self._segments[-1].path, trusting=True).last
             if self._last < self._segments[-1].header.first_seq:
                 self._last = self._last_before(len(self._segments) - 1)
 

@@ -5,7 +5,6 @@ import os
 import time
 from pathlib import Path
 
-
 from consumers.journal.checks import checksum
 from consumers.journal.format import (
     BLOCK_BYTES,
@@ -51,7 +50,7 @@ def recover(folder: Path) -> Tail | None:
 
 
 def _check_predecessor(before: Path, tail: Tail) -> None:
-    header, _, _ = read_segment(before)
+    header, _, _, _ = read_segment(before, trusting=True)
     end = header.first_seq + header.records
     if end != tail.header.first_seq:
         raise JournalCorrupt(
@@ -77,9 +76,7 @@ def _cut(tail: Tail) -> None:
         file.write(bytes(written))
         file.truncate(tail.header.size)
         if tail.mark > tail.last:
-            log.error(
-                "journal: sequences %d to %d were durable and can't be read back", tail.last + 1, tail.mark
-            )
+            log.error("journal: sequences %d to %d were durable and can't be read back", tail.last + 1, tail.mark)
         file.seek(MARK_OFFSET)
         file.write(encode_mark(min(tail.mark, tail.last)))
         file.flush()
@@ -99,7 +96,7 @@ def _seal(tail: Tail) -> None:
     """Write the seals that full blocks within the whole commands lack."""
     if not tail.unsealed:
         return
-    header, _, blocks = read_segment(tail.path)
+    header, _, _, blocks = read_segment(tail.path)
     chain = header.hash
     with tail.path.open("r+b") as file:
         for number in range(tail.whole // BLOCK_RECORDS):
@@ -113,5 +110,3 @@ def _seal(tail: Tail) -> None:
             log.warning("journal: %s block %d sealed anew", tail.path.name, number)
         file.flush()
         os.fdatasync(file.fileno())
-
-

@@ -38,8 +38,8 @@ class Tail:
     """A segment read from end to end.
 
     ``good``: records from the start that are whole; ``whole``: of those, up to the last whole command;
-    ``chain``: after the last full block within ``good``; ``reason``: what is wrong with the record after ``good``, empty
-    where nothing was written there; ``unsealed``: full blocks whose seal must be written again.
+    ``chain``: after the last full block within ``good``; ``reason``: what is wrong with the record after ``good``,
+    empty where nothing was written there; ``unsealed``: full blocks whose seal must be written again.
     """
 
     path: Path
@@ -57,14 +57,23 @@ class Tail:
         return self.header.first_seq + self.whole - 1
 
 
-def read_segment(path: Path) -> tuple[SegmentHeader, int, np.ndarray]:
-    """(header, mark, bytes of all blocks: shape (blocks, 65536) u8); what a short file lacks reads as zeros."""
-    with path.open("rb") as file:  # one read of the mark first: what it covers was written before
+def read_segment(path: Path, trusting: bool = False) -> tuple[SegmentHeader, int, int, np.ndarray]:
+    """(header, mark, first block read, bytes of all blocks: shape (blocks, 65536) u8).
+
+    What a short file lacks, and what follows a block of zeros, reads as zeros. ``trusting``: the full blocks that the
+    mark covers, but for the last of them, are not read (zeros).
+    """
+    with path.open("rb", buffering=0) as file:  # the mark is read first: what it covers was written before it
         page = file.read(PAGE_SIZE)
         header = SegmentHeader.decode(page, path.name)
+        mark = decode_mark(page)
+        start = max((mark - header.first_seq + 1) // BLOCK_RECORDS - 1, 0) if trusting else 0
         blocks = np.zeros((header.blocks, BLOCK_SIZE), np.uint8)
-        file.readinto(memoryview(blocks).cast("B"))
-    return header, decode_mark(page), blocks
+        file.seek(PAGE_SIZE + start * BLOCK_SIZE)
+        for block in blocks[start:]:
+            if file.readinto(memoryview(block)) < BLOCK_SIZE or not block.any():
+                break
+    return header, mark, start, blocks
 
 
 def block_records(block: np.ndarray) -> np.ndarray:
@@ -89,16 +98,22 @@ def seal_problem(block: np.ndarray, first_seq: int, epoch: int, chain: bytes) ->
     return ""
 
 
-def scan(path: Path) -> Tail:
-    """Read a whole segment and classify its end by the table above.
+def scan(path: Path, trusting: bool = False) -> Tail:
+    """Read a whole segment and classify its end by the table above. ``trusting``: only from the mark on (quick).
 
     Raises JournalCorrupt for damage before the tail, JournalError for a foreign header.
     """
-    header, mark, blocks = read_segment(path)
+    header, mark, start, blocks = read_segment(path, trusting)
+    good = start * BLOCK_RECORDS
     chain = header.hash
-    good = 0
+    if start:  # begin with the chain as that block's own seal says it
+        chain = bytes(blocks[start][BLOCK_BYTES:].view(SEAL)[0]["chain"])
+        good += good_prefix(block_records(blocks[start]), header.first_seq + good)
+        start += 1
+        if good < start * BLOCK_RECORDS:
+            return scan(path)
     unsealed: list[int] = []
-    for number in range(header.blocks):
+    for number in range(start, header.blocks):
         first = header.first_seq + number * BLOCK_RECORDS
         count = good_prefix(block_records(blocks[number]), first)
         good += count
@@ -110,8 +125,11 @@ def scan(path: Path) -> Tail:
             raise JournalCorrupt(f"{path.name} offset {PAGE_SIZE + number * BLOCK_SIZE + BLOCK_BYTES}: {problem}")
         if problem:
             unsealed.append(number)
+    whole = _whole(blocks, good)
+    if start and not whole:  # the last whole command ended in what was not read
+        return scan(path)
     reason = "" if good == header.records else _after(path, header, mark, blocks, good)
-    return Tail(path, header, mark, good, _whole(blocks, good), chain, reason, tuple(unsealed))
+    return Tail(path, header, mark, good, whole, chain, reason, tuple(unsealed))
 
 
 def _after(path: Path, header: SegmentHeader, mark: int, blocks: np.ndarray, good: int) -> str:

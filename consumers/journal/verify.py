@@ -53,7 +53,7 @@ def verify(data: Path) -> Verdict:
     paths = list_segments(journal_folder(data))
     for number, path in enumerate(paths):
         try:
-            header, _, blocks = read_segment(path)
+            header, _, _, blocks = read_segment(path)
         except JournalError as error:
             verdict.problems.append(str(error))
             return verdict
@@ -91,16 +91,16 @@ def _verify_full(verdict: Verdict, path: Path, header: SegmentHeader, blocks: np
         problem = seal_problem(blocks[number], first, header.epoch, chain)
         if problem and not broken:  # later seals rest on this one: they say nothing new
             offset = PAGE_SIZE + number * BLOCK_SIZE + BLOCK_BYTES
-            verdict.problems.append(f"{path.name} offset {offset} (after sequence {first + BLOCK_RECORDS - 1}): {problem}")
+            verdict.problems.append(
+                f"{path.name} offset {offset} (after sequence {first + BLOCK_RECORDS - 1}): {problem}"
+            )
         broken = broken or bool(problem)
         verdict.blocks_sealed += not broken
     verdict.chain = chain.hex()
     return chain
 
 
-def _report_records(
-    verdict: Verdict, path: Path, header: SegmentHeader, records: np.ndarray, number: int
-) -> None:
+def _report_records(verdict: Verdict, path: Path, header: SegmentHeader, records: np.ndarray, number: int) -> None:
     """One problem for each wrong record of a block."""
     at = 0
     while at < len(records):
@@ -130,7 +130,9 @@ def _verify_last(verdict: Verdict, path: Path, header: SegmentHeader) -> None:
     if tail.reason:
         verdict.tail = f"{tail.reason}; to be cut after sequence {tail.last}"
     elif tail.good > tail.whole:
-        verdict.tail = f"{path.name}: {tail.good - tail.whole} records of an unfinished command after sequence {tail.last}"
+        verdict.tail = (
+            f"{path.name}: {tail.good - tail.whole} records of an unfinished command after sequence {tail.last}"
+        )
 
 
 @dataclass(frozen=True)

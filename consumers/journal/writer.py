@@ -263,5 +263,3 @@ class JournalWriter:
             if fd >= 0:
                 os.close(fd)
         self._fd = self._timing_fd = -1
-
-
