@@ -24,8 +24,11 @@ from consumers.store import StoreError, StoreView
 from consumers.stored import read_catalog
 from ops.evidence import NotFound, open_store, questions_of
 from ops.order_json import ledger_json, order_json
+from ops.run_file import live_run
 from ringbuf.codes import NO_ACCOUNT, EventType
 from ringbuf.records import EVENT
+from ringbuf.ring import Ring
+from ringbuf.shm import SegmentError
 
 CONSUMERS = ("journal", "orders", "balances", "marketdata", "publisher", "settlement", "risk")
 ORDER_EVENTS = frozenset(
@@ -234,10 +237,14 @@ def receipts_step(subject: Subject, reader: JournalReader) -> Step:
     last = subject.seqs[-1]
     ingress_ns, match_ns = reader.timing(last)
     receipts = {}
+    live = live_cursors(subject.data)
     for name in CONSUMERS:
         committed_ns = passed_at(subject.data, name, last)
         after_ns = committed_ns - match_ns if committed_ns and match_ns else None
-        receipts[name] = {"cursor": cursor_of(subject.data, reader, name), "committed_ns_after_match": after_ns}
+        receipts[name] = {
+            "cursor": live.get(name, cursor_of(subject.data, reader, name)),
+            "committed_ns_after_match": after_ns,
+        }
     entry_ns = match_ns - ingress_ns if ingress_ns and match_ns else None
     return {
         "name": "receipts",
@@ -247,6 +254,21 @@ def receipts_step(subject: Subject, reader: JournalReader) -> Step:
         "match_ns_after_ingress": entry_ns,
         "consumers": receipts,
     }
+
+
+def live_cursors(data: Path) -> dict[str, int]:
+    """The cursors in the ring of the pipeline that runs on this data; none where none runs."""
+    run = live_run(data)
+    if run is None:
+        return {}
+    try:
+        ring = Ring.attach(f"/{run.name}.events", "event")
+    except SegmentError:  # it is just starting or stopping
+        return {}
+    try:
+        return {view.name: view.sequence for view in ring.cursors()}
+    finally:
+        ring.close()
 
 
 def cursor_of(data: Path, reader: JournalReader, name: str) -> int | None:
