@@ -14,7 +14,8 @@ from consumers.journal.format import JournalError
 from ops.cpus import cores_for
 from ops.locks import lock_data, lock_name
 from ops.memory import SharedMemory
-from ops.processes import PROCESSES, ProcessSpec
+from ops.output import say
+from ops.processes import PROCESSES, ProcessSpec, present
 from ops.run_file import PORTS, ProcessRow, RunFile, live_run
 from ops.supervisor import StartFailed, Supervisor
 from ringbuf.shm import SegmentError, process_start
@@ -30,12 +31,16 @@ def start(
     instruments: Path,
     port_base: int | None,
     ready: Callable[[dict[str, Any]], None],
-    processes: Sequence[ProcessSpec] = PROCESSES,
+    processes: Sequence[ProcessSpec] | None = None,
 ) -> int:
     """Run a pipeline until it is told to stop; `ready` gets run.json's content when all processes work.
 
     Raises ConfigError for what the user gave, StartFailed for what did not start. Returns 0 after a clean stop.
     """
+    processes = present() if processes is None else processes
+    missing = [spec.name for spec in PROCESSES if spec not in processes]
+    if missing:
+        say(f"without {', '.join(missing)}")
     settings = load(profile, config)
     catalog = load_instruments(instruments)
     base = checked_port_base(settings.ports.base if port_base is None else port_base)

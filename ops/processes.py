@@ -5,6 +5,7 @@ calls once before the forks so that no process compiles anything.
 """
 
 import importlib
+import importlib.util
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -48,6 +49,19 @@ PROCESSES: tuple[ProcessSpec, ...] = (
     ProcessSpec("risk", "consumers.risk.process:main", 0, cursor="risk"),
     ProcessSpec("entry", "engine.entry.process:main", 0),
 )
+
+
+def present(specs: tuple[ProcessSpec, ...] = PROCESSES) -> tuple[ProcessSpec, ...]:
+    """The rows of the table whose module is part of this version."""
+    return tuple(spec for spec in specs if _is_there(spec.module_name()))
+
+
+def _is_there(module: str) -> bool:
+    package, _, _ = module.rpartition(".")
+    try:
+        return importlib.util.find_spec(package) is not None and importlib.util.find_spec(module) is not None
+    except ModuleNotFoundError:
+        return False
 
 
 def warm(spec: ProcessSpec) -> None:

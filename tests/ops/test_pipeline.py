@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from ops.processes import PROCESSES
+from ops.processes import present
 from ops.run_file import PORTS
 from ringbuf.shm import SHM_ROOT, process_start
 
@@ -84,10 +84,10 @@ def test_up_runs_every_process_and_down_leaves_nothing(verbs: Verbs) -> None:
     up = verbs.up("--json")
     assert up.returncode == 0, up.stderr
     run = json.loads(up.stdout)
-    assert set(run["processes"]) == {spec.name for spec in PROCESSES}
+    assert set(run["processes"]) == {spec.name for spec in present()}
     status = eventually(verbs, all_caught_up)
     assert status["published"] > 0  # the listings
-    assert {spec.cursor for spec in PROCESSES if spec.cursor} <= set(status["consumers"])
+    assert {spec.cursor for spec in present() if spec.cursor} <= set(status["consumers"])
     down = verbs("down", "--json")
     assert down.returncode == 0, down.stderr
     assert json.loads(down.stdout)["stopped"]
@@ -124,7 +124,7 @@ def test_after_a_killed_supervisor_up_recovers(verbs: Verbs) -> None:
     assert after["published"] == before["published"]
 
 
-@pytest.mark.parametrize("name", [spec.name for spec in PROCESSES])
+@pytest.mark.parametrize("name", [spec.name for spec in present()])
 def test_a_killed_process_comes_back_and_catches_up(verbs: Verbs, name: str) -> None:
     assert verbs.up().returncode == 0
     before = eventually(verbs, all_caught_up)
