@@ -23,12 +23,12 @@ OUT = np.dtype(
         ("mask", "<i8"),  # capacity - 1
         ("timing", "<i8"),  # address of the timing lane, 0 = none
         ("ring", "<i8"),  # address of the ring, 0 = a private buffer
-        ("claimed", "<i8"),  # highest sequence claimed so far
         ("open", "<i8"),  # address of the record whose flags are not settled, 0 = none
         ("count", "<i8"),  # events of this command so far
         ("ts_ns", "<i8"),
         ("ingress_ns", "<i8"),
         ("match_ns", "<i8"),
+        ("now_ns", "<i8"),  # time of commands that bring none; 0 offline: the highest seen
         ("session", "<i8"),
         ("client_id", "<i8"),  # of the command, NO_ID where none
     ]
@@ -37,18 +37,9 @@ OUT_TYPE = record_type(OUT)
 COMMAND_TYPE = record_type(COMMAND)
 out_at = record_at(OUT)
 
-CLAIM_CHUNK = 64
 REJECTED = int(EventType.REJECTED)
 DEPOSIT, WITHDRAW = int(Op.DEPOSIT), int(Op.WITHDRAW)
 DUPLICATE = int(Reason.DUPLICATE_CLIENT_ID)
-
-
-@outline
-def _claim(out, seq):
-    """Announce sequences that are about to be overwritten, some at a time."""
-    out.claimed = seq + CLAIM_CHUNK
-    if out.ring != 0:
-        ring_claim(out.ring, out.claimed)
 
 
 @inline
@@ -63,8 +54,8 @@ def open_event(state, out, kind):
     if out.open != 0:
         seal(out.open)
     seq = state.seq + 1
-    if seq > out.claimed:
-        _claim(out, seq)
+    if out.ring != 0:
+        ring_claim(out.ring, seq)
     address = out.slots + (seq & out.mask) * 128
     for offset in range(16, 128, 8):
         store_i64(address + offset, 0)

@@ -42,7 +42,6 @@ class Engine:
         self._out = np.zeros(1, OUT)
         self._out[0]["slots"] = self._slots.ctypes.data
         self._out[0]["mask"] = capacity - 1
-        self._out[0]["claimed"] = np.iinfo(np.int64).max
 
     @property
     def seq(self) -> int:

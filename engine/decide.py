@@ -4,6 +4,8 @@ The refusals that every account command shares come first: a used client id, wor
 an account that has not begun.
 """
 
+from numba import int64, void
+
 from engine.accounts import client_id_is_new, find_account
 from engine.admin import (
     HALTED,
@@ -22,12 +24,12 @@ from engine.admin import (
 )
 from engine.apply import apply_event, event_at, finish_event
 from engine.checks import MALFORMED
-from engine.compose import reject, reject_duplicate, seal
+from engine.compose import OUT_TYPE, reject, reject_duplicate, seal
 from engine.memory import record_at
 from engine.orders import decide_amend, decide_cancel, decide_mass_cancel, decide_place
-from engine.state import account_at
+from engine.state import STATE_TYPE, account_at
 from ringbuf.codes import FLAG_LAST, NO_ACCOUNT, Op
-from ringbuf.jit import inline, outline
+from ringbuf.jit import inline, outline, outline_of
 from ringbuf.records import COMMAND
 
 command_at = record_at(COMMAND)
@@ -90,7 +92,7 @@ def _decide_admin(state, out, command, address):
         decide_time(state, out)
 
 
-@inline
+@outline_of(void(STATE_TYPE, OUT_TYPE, int64))
 def decide(state, out, address):
     """Answer the command at an address with one or more events, the last one flagged and sealed."""
     command = command_at(address)
@@ -101,8 +103,11 @@ def decide(state, out, address):
     out.ingress_ns = command.ingress_ns
     out.client_id = command.client_id
     out.ts_ns = state.ts_ns
-    if command.ts_ns > out.ts_ns:
-        out.ts_ns = command.ts_ns
+    ts_ns = command.ts_ns
+    if ts_ns == 0:
+        ts_ns = out.now_ns
+    if ts_ns > out.ts_ns:
+        out.ts_ns = ts_ns
     if op == OP_MALFORMED or (op >= DEPOSIT and op <= MASS_CANCEL):
         _decide_account(state, out, command)
     else:

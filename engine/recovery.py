@@ -1,4 +1,4 @@
-"""Bringing an engine's state back: the journal, then what is published in the ring but not yet written."""
+"""The engine's state from its history: the journal, then what the ring holds beyond it."""
 
 from pathlib import Path
 
@@ -6,46 +6,39 @@ import numpy as np
 
 from consumers.journal.reader import JournalReader
 from engine.apply import apply_events
-from engine.state import State
-from ringbuf.codes import FLAG_LAST
+from engine.state import Limits, State
 from ringbuf.ring import Ring
 
 CHUNK = 65536
-LANES = 256
 
 
 class RecoveryError(Exception):
-    """History can't be brought back; the text names the sequence."""
+    """History that does not lead to a state; says at which sequence."""
 
 
-def recover(state: State, data: Path, ring: Ring) -> np.ndarray:
-    """Fold all history into an empty state; returns the commands answered so far of each lane (i64, LANES).
-
-    No engine may be writing the ring. Raises RecoveryError, and JournalCorrupt for a damaged journal.
-    """
-    answered = np.zeros(LANES, dtype=np.int64)
-    published = ring.published
-    seq = 1
-    with JournalReader(data) as journal:
-        last = min(journal.last, published)
-        while seq <= last:
-            seq += _fold(state, journal.read(seq, min(CHUNK, last - seq + 1)), answered, seq)
-    if seq <= published and (seq < ring.first_seq or published - seq >= ring.capacity):
-        raise RecoveryError(f"sequence {seq} is neither in the journal nor in the ring any more")
-    while seq <= published:
-        slot = seq & (ring.capacity - 1)
-        count = min(published - seq + 1, ring.capacity - slot, CHUNK)
-        seq += _fold(state, ring.records[slot : slot + count].copy(), answered, seq)
-    return answered
-
-
-def _fold(state: State, events: np.ndarray, answered: np.ndarray, seq: int) -> int:
-    """Apply events and count the commands that they answer; returns how many events."""
-    if not len(events):
-        raise RecoveryError(f"sequence {seq} can't be read")
-    done = int(apply_events(state.address, events.ctypes.data, len(events)))
+def _fold(state: State, events: np.ndarray, source: str) -> None:
+    events = np.ascontiguousarray(events)
+    done = apply_events(state.address, events.ctypes.data, len(events))
     if done != len(events):
-        raise RecoveryError(f"event {int(events[done]['seq'])} does not follow from the history before it")
-    lanes = events["session"][events["flags"] & FLAG_LAST != 0] >> 24
-    answered += np.bincount(lanes, minlength=LANES)
-    return len(events)
+        at = int(state.record["seq"])
+        raise RecoveryError(f"{source}: event {int(events[done]['seq'])} does not follow from the state at {at}")
+
+
+def recover(limits: Limits, data: Path, ring: Ring) -> State:
+    """State at the ring's `published`. Raises RecoveryError or the journal's own error."""
+    state = State(limits)
+    published = ring.published
+    with JournalReader(data) as journal:
+        seq, last = 1, min(journal.last, published)
+        while seq <= last:
+            events = journal.read(seq, min(CHUNK, last - seq + 1))
+            _fold(state, events, "journal")
+            seq += len(events)
+    first = int(state.record["seq"]) + 1
+    if first <= published:
+        # Nothing writes the ring now, and the journal gates it: what the journal lacks is still there.
+        slots = np.arange(first, published + 1) & (ring.capacity - 1)
+        _fold(state, ring.records[slots], "ring")
+    if int(state.record["seq"]) != published:
+        raise RecoveryError(f"history ends at {int(state.record['seq'])}, but {published} was published")
+    return state

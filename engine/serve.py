@@ -1,0 +1,91 @@
+"""The engine's turn over the command lanes: poll in fair order, decide, publish, release."""
+
+import numpy as np
+
+from engine.compose import out_at
+from engine.decide import command_at, decide
+from engine.memory import load_i64, store_i64
+from engine.state import state_at
+from ringbuf.jit import inline, kernel_of
+from ringbuf.lanes import lane_base, lane_count, lane_produced, lane_release, lane_slot
+from ringbuf.ring_kernels import ring_publish, ring_published, ring_room, ring_wake, ring_wake_spaced
+from ringbuf.system import REALTIME, clock_ns
+
+LANE_BATCH = 64  # commands of one lane before the next lane's turn
+SESSION_BITS = 24
+
+
+@inline
+def _take(source, target, lane):
+    """Copy a command out of shared memory, so that nobody changes it while it is decided; stamp its lane."""
+    for offset in range(0, 128, 8):
+        store_i64(target + offset, load_i64(source + offset))
+    command = command_at(target)
+    command.session = (lane << SESSION_BITS) | (command.session & ((1 << SESSION_BITS) - 1))
+
+
+@kernel_of("int64(int64, int64, int64, int64, int64, int64)")
+def serve_turn(state_address, out_address, lanes, ring, seen, scratch):  # type: ignore[no-untyped-def]
+    """One round over all lanes; returns how many commands it answered, -1 where the ring has no room for one.
+
+    seen: i64 per lane, commands read so far. A lane's commands are released only after their events are published.
+    """
+    state = state_at(state_address)
+    out = out_at(out_address)
+    answered = 0
+    out.match_ns = clock_ns(REALTIME)
+    out.now_ns = out.match_ns
+    for lane in range(lane_count(lanes)):
+        index = load_i64(seen + lane * 8)
+        last = lane_produced(lanes, lane)
+        if last - index > LANE_BATCH:
+            last = index + LANE_BATCH
+        if index >= last:
+            continue
+        if ring_room(ring) < state.max_events * 2:
+            ring_wake(ring)
+            return -1
+        first = state.seq
+        while index < last and state.seq - first < state.max_events:
+            _take(lane_slot(lanes, lane, index), scratch, lane)
+            decide(state, out, scratch)
+            index += 1
+            answered += 1
+        ring_publish(ring, state.seq)
+        ring_wake_spaced(ring)
+        store_i64(seen + lane * 8, index)
+        lane_release(lanes, lane, index)
+    return answered
+
+
+@kernel_of("void(int64, int64, int64, int64)")
+def serve_command(state_address, out_address, ring, command):  # type: ignore[no-untyped-def]
+    """Answer one command that comes from the process itself (listings of a new history)."""
+    state = state_at(state_address)
+    out = out_at(out_address)
+    out.now_ns = 0
+    out.match_ns = clock_ns(REALTIME)
+    decide(state, out, command)
+    ring_publish(ring, state.seq)
+    ring_wake(ring)
+
+
+@kernel_of("void(int64, int64, int64)")
+def find_positions(state_address, lanes, seen):  # type: ignore[no-untyped-def]
+    """Where each lane goes on: what history has answered, less what it had answered before this segment."""
+    state = state_at(state_address)
+    for lane in range(lane_count(lanes)):
+        index = load_i64(state.lanes + lane * 8) - lane_base(lanes, lane)
+        store_i64(seen + lane * 8, index)
+        lane_release(lanes, lane, index)
+
+
+@kernel_of("int64(int64)")
+def last_published(ring):  # type: ignore[no-untyped-def]
+    """Highest visible sequence."""
+    return ring_published(ring)
+
+
+def scratch_command() -> np.ndarray:
+    """Private room for one command."""
+    return np.zeros(16, np.int64)
