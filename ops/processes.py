@@ -47,7 +47,7 @@ PROCESSES: tuple[ProcessSpec, ...] = (
     ProcessSpec("publisher", "consumers.publisher.process:main", 3, cursor="publisher"),
     ProcessSpec("settlement", "consumers.settlement.process:main", 2, cursor="settlement"),
     ProcessSpec("risk", "consumers.risk.process:main", 0, cursor="risk"),
-    ProcessSpec("entry", "engine.entry.process:main", 0),
+    ProcessSpec("entry", "engine.entry.process:main", 0, cursor="entry"),
 )
 
 
