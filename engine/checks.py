@@ -47,9 +47,7 @@ def place_is_malformed(command):
     if command.order_type != MARKET or post_only or command.mask & HAS_PRICE != 0 or has_qty == has_budget:
         return True
     if has_budget:
-        return (
-            command.side != BUY or command.tif == FOK or command.stp == DECREMENT or command.quote_budget <= 0
-        )
+        return command.side != BUY or command.tif == FOK or command.stp == DECREMENT
     return False
 
 

@@ -38,6 +38,7 @@ COMMAND_TYPE = record_type(COMMAND)
 out_at = record_at(OUT)
 
 REJECTED = int(EventType.REJECTED)
+LIST_ASSET, LIST_INSTRUMENT, BUST = int(Op.LIST_ASSET), int(Op.LIST_INSTRUMENT), int(Op.BUST)
 DEPOSIT, WITHDRAW = int(Op.DEPOSIT), int(Op.WITHDRAW)
 DUPLICATE = int(Reason.DUPLICATE_CLIENT_ID)
 
@@ -91,12 +92,14 @@ def reject(state, out, command, reason, order_id):
     address = open_event(state, out, REJECTED)
     event = event_at(address)
     event.reason = reason
+    event.order_id = order_id
+    if command.op == LIST_ASSET or command.op == LIST_INSTRUMENT or command.op == BUST:
+        return address  # other views of a command: what stands at symbol and account there is something else
     if command.symbol < state.instrument_count and command.op != DEPOSIT and command.op != WITHDRAW:
         event.symbol = command.symbol
     event.account = command.account
     if command.client_id >= 0:
         event.client_id = command.client_id
-    event.order_id = order_id
     return address
 
 

@@ -64,6 +64,8 @@ def _value_reason(state, command, account):
     """Second group of refusals of a place, account and words being right."""
     if command.symbol >= state.instrument_count:
         return UNKNOWN_SYMBOL
+    if command.mask & HAS_BUDGET != 0 and command.quote_budget <= 0:
+        return MALFORMED
     reason = tradable(state, account, command.symbol * 1)
     if reason != NONE:
         return reason
