@@ -109,7 +109,7 @@ class ReferenceEngine:
         symbol = None
         if self.understood and command["op"] in ("place", "mass_cancel") and command.get("symbol") in self.instruments:
             symbol = command.get("symbol")
-        if order is not None and symbol is None:
+        if order is not None and refused.reason != "duplicate_client_id":
             symbol = order.instrument.symbol
         self.emit(
             "rejected", symbol=symbol, account=commands.readable(command, "account", MAX_ACCOUNT),
