@@ -4,7 +4,7 @@ Segment ``/NAME.metrics``::
 
     0      HEAD: magic, version, rows, counts a row
     128    32 rows of 128 bytes: name, pid, events, batches, commits, sequence, last commit, longest latency
-    4224   32 x 30 720 counts (i64): how many events took how long from match to commit
+    4224   32 x 31 744 counts (i64): how many events took how long from match to commit
 
 A latency x ns is counted at the index that HdrHistogram uses with 3 significant digits from 1 ns on, so an export is
 ``record_value(value, count)`` for each count above zero. Beside it each consumer keeps ``DATA/commits/NAME``, a fixed
@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -28,7 +29,7 @@ ROWS = 32
 LINE = 128
 LATENCY_MAX_NS = (1 << 40) - 1  # 18 minutes; what takes longer counts as that
 HALF_BITS = 10  # 2**11 sub-buckets, the upper half used in every bucket but the first
-COUNTS = (40 - HALF_BITS) << HALF_BITS
+COUNTS = (41 - HALF_BITS) << HALF_BITS
 COUNTS_AT = LINE + ROWS * LINE
 SIZE = COUNTS_AT + ROWS * COUNTS * 8
 LOG_ENTRIES = 65_536
@@ -55,7 +56,8 @@ def bucket_index(latency_ns: np.ndarray) -> np.ndarray:
     """Where latencies (i64 >= 0) are counted."""
     x = np.minimum(latency_ns, LATENCY_MAX_NS)
     bucket = np.maximum(np.frexp(x.astype(np.float64))[1] - (HALF_BITS + 1), 0).astype(np.int64)
-    return (bucket << HALF_BITS) + (x >> bucket)
+    indices: np.ndarray = (bucket << HALF_BITS) + (x >> bucket)
+    return indices
 
 
 def bucket_value(index: int) -> int:
@@ -224,8 +226,9 @@ def read_metrics(name: str) -> list[ConsumerCounts]:
         found = []
         for number, row in enumerate(_rows(segment).copy()):
             if row["name"]:
-                fields = [int(row[field]) for field in (ROW.names or ())[1:-1]]
-                found.append(ConsumerCounts(row["name"].decode(), *fields, counts=_counts(segment, number).copy()))
+                fields: dict[str, Any] = {field: int(row[field]) for field in (ROW.names or ())[1:-1]}
+                counts = _counts(segment, number).copy()
+                found.append(ConsumerCounts(name=row["name"].decode(), counts=counts, **fields))
         return found
     finally:
         segment.close()

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 import lmdb
 
@@ -56,7 +57,7 @@ def move_aside(path: Path, why: str) -> Path | None:
     return target
 
 
-def _read_cursor(env: lmdb.Environment, dbs: dict[bytes, object]) -> tuple[int, int] | None:
+def _read_cursor(env: lmdb.Environment, dbs: dict[bytes, Any]) -> tuple[int, int] | None:
     with env.begin(db=dbs[CURSOR_DB]) as txn:
         row = txn.get(CURSOR_KEY)
     return None if row is None else CURSOR_ROW.unpack(row)
@@ -100,9 +101,9 @@ class Store:
             metasync=self._sync,
         )
         self._env.reader_check()  # a reader that was killed would pin old pages for ever
-        self._dbs: dict[bytes, object] = {name: self._env.open_db(name) for name in self._names}
+        self._dbs: dict[bytes, Any] = {name: self._env.open_db(name) for name in self._names}
 
-    def db(self, name: str) -> object:
+    def db(self, name: str) -> Any:
         """Handle of a table named at construction, for ``txn.put(key, value, db=…)``."""
         return self._dbs[name.encode()]
 
@@ -173,10 +174,10 @@ class StoreView:
             lib_version=LIB_VERSION,
             max_spare_txns=4,
         )
-        self._dbs: dict[bytes, object] = {}
+        self._dbs: dict[bytes, Any] = {}
         self.db("cursor")  # a handle opened inside a snapshot would not be known to it
 
-    def db(self, name: str) -> object:
+    def db(self, name: str) -> Any:
         """Handle of a table; StoreError where the store has none of that name."""
         key = name.encode()
         if key not in self._dbs:

@@ -166,7 +166,7 @@ def seal_of(first_seq: int, epoch: int, chain: bytes) -> np.ndarray:
     return seal
 
 
-def next_chain(chain: bytes, block: memoryview | bytes) -> bytes:
+def next_chain(chain: bytes, block: memoryview | bytes | bytearray) -> bytes:
     """The chain after a block, of whose 64 KiB only the records count."""
     digest = hashlib.sha256(chain)
     digest.update(block[:BLOCK_BYTES])
