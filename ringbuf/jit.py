@@ -59,4 +59,4 @@ def kernel_of(*signatures: object) -> Any:
 
 def outline_of(*signatures: object) -> object:
     """An out-of-line piece with explicit signatures: literal arguments do not make further copies of it."""
-    return numba.njit(list(signatures), error_model="numpy")
+    return numba.njit(list(signatures), cache=True, error_model="numpy")
