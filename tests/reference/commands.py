@@ -119,11 +119,9 @@ def _check_place(command: dict[str, Any]) -> None:
     for name in ("price", "qty", "stop_price", "display_qty", "quote_budget"):
         if name in command:
             read_number(command[name])
-    if "expire_ts_ns" in command:
-        read_integer(command["expire_ts_ns"])
     # Not yet spoken: stops, gtd and icebergs. They get their own checks here when they come.
     _need(order_type in ("limit", "market") and tif != "gtd")
-    _need(not any(name in command for name in ("stop_price", "display_qty")))
+    _need(not any(name in command for name in ("stop_price", "display_qty", "expire_ts_ns")))
     if order_type == "limit":
         _need("price" in command and "qty" in command and "quote_budget" not in command)
         _need(not post_only or tif == "gtc")

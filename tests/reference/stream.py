@@ -260,7 +260,7 @@ class CommandStream:
 
     def _spoil(self, command: dict[str, Any]) -> None:
         """Break (or merely bend) one field."""
-        field = self.random.choice([*command, "stop_price", "display_qty", "expire_ts_ns", "ts_ns", "tif", "symbol"])
+        field = self.random.choice([*command, "stop_price", "display_qty", "ts_ns", "tif", "symbol"])
         if self._one_in(3):
             command.pop(field, None)
         else:

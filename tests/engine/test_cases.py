@@ -1,0 +1,12 @@
+"""The real engine on the handwritten cases."""
+
+import pytest
+
+from tests.engine.fast import FastEngine
+from tests.reference.cases import CASES, INSTRUMENTS, Case
+from tests.reference.run_case import run_case
+
+
+@pytest.mark.parametrize("case", CASES, ids=[case[0] for case in CASES])
+def test_engine_answers_as_written(case: Case) -> None:
+    run_case(FastEngine(INSTRUMENTS), case)

@@ -1,0 +1,26 @@
+"""Run one case on an engine, whichever it is."""
+
+from typing import Any, Protocol
+
+from tests.reference.cases import BEGIN, FIRST_SEQ, Case
+
+
+class RunsCommands(Protocol):
+    """Both engines."""
+
+    def run(self, line: dict[str, Any] | str) -> list[dict[str, Any]]: ...
+
+    def balances(self) -> dict[str, dict[str, Any]]: ...
+
+
+def run_case(engine: RunsCommands, case: Case) -> None:
+    """Raise AssertionError where an event or a balance is not as the case says."""
+    _, commands, expected, balances = case
+    for command in BEGIN:
+        assert engine.run(command)[0]["type"] == "deposited"
+    got = [event for command in commands for event in engine.run(command)]
+    assert got == [{"seq": seq, "ts_ns": 0, **event} for seq, event in enumerate(expected, FIRST_SEQ)]
+    held = engine.balances()
+    for key, amounts in balances.items():
+        account, asset = key.split()
+        assert f"{held[account][asset]['available']} {held[account][asset]['frozen']}" == amounts, key
