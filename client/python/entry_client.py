@@ -1,0 +1,111 @@
+"""Orders over ZeroMQ: a DEALER that speaks the binary form and tells the answers to its own commands from the rest."""
+
+import time
+from typing import Any
+
+import numpy as np
+import orjson
+import zmq
+
+from ringbuf.codes import FLAG_LAST
+from ringbuf.records import COMMAND, EVENT, RECORD_SIZE
+
+ENTRY_LANE = 1  # the order entry's command lane, fixed: the top byte of its sessions
+HELLO_S = 5.0
+_SESSION_BITS = 24
+
+
+class NoAnswer(Exception):
+    """Nobody answered in time; the message says who was asked and how long."""
+
+
+class EntryClient:
+    """One connection to order entry. Not for use by several threads.
+
+    `session`: what the answers' `session` field holds. `notices`: JSON frames that are no events (`overloaded`, errors).
+    Open one anew after entry was restarted: what the old one had not sent is dropped with it, so nothing goes twice.
+    """
+
+    def __init__(self, endpoint: str, wait_s: float = HELLO_S) -> None:
+        self.endpoint = endpoint
+        self.notices: list[dict[str, Any]] = []
+        self._context = zmq.Context()
+        self._socket = self._context.socket(zmq.DEALER)
+        self._socket.setsockopt(zmq.LINGER, 0)
+        self._socket.setsockopt(zmq.RCVHWM, 0)
+        self._socket.setsockopt(zmq.RECONNECT_IVL, 50)
+        self._socket.connect(endpoint)
+        self._early: list[np.ndarray] = []
+        self.session = -1
+        try:
+            self.session = self._greet(wait_s)
+        except NoAnswer:
+            self.close()
+            raise
+
+    def _greet(self, wait_s: float) -> int:
+        self.ask_session()
+        deadline = time.monotonic() + wait_s
+        while (left := deadline - time.monotonic()) > 0:
+            events = self.receive(int(left * 1000) + 1)
+            if len(events):
+                self._early.append(events)
+            answered = self.answered_session()
+            if answered is not None:
+                return answered
+        raise NoAnswer(f"{self.endpoint}: no answer to hello within {wait_s:g} s")
+
+    def ask_session(self) -> None:
+        """Say hello again; the answer shows in `answered_session` whether entry still knows this session."""
+        self._socket.send(orjson.dumps({"op": "hello", "format": "binary"}))
+
+    def answered_session(self) -> int | None:
+        """The session in the last answer to a hello, taken from `notices`; None where there is none."""
+        found = None
+        for notice in [n for n in self.notices if n.get("op") == "hello"]:
+            self.notices.remove(notice)
+            found = ENTRY_LANE << _SESSION_BITS | int(notice["session"])
+        return found
+
+    def send(self, commands: np.ndarray) -> int:
+        """Send COMMAND records as one message; how many went out (all)."""
+        if commands.dtype.itemsize != RECORD_SIZE:
+            raise ValueError(f"commands: expected records of {RECORD_SIZE} bytes, found {commands.dtype}")
+        if len(commands):
+            self._socket.send(np.ascontiguousarray(commands).tobytes())
+        return len(commands)
+
+    def receive(self, timeout_ms: int) -> np.ndarray:
+        """The events (EVENT) that have come, waiting for the first at most so long; JSON frames go to `notices`."""
+        found: list[np.ndarray] = self._early
+        self._early = []
+        if not found and not self._socket.poll(timeout_ms):
+            return np.empty(0, EVENT)
+        while True:
+            try:
+                frames = self._socket.recv_multipart(zmq.NOBLOCK)
+            except zmq.Again:
+                break
+            for frame in frames:
+                if frame and len(frame) % RECORD_SIZE == 0:
+                    found.append(np.frombuffer(frame, EVENT))
+                else:
+                    self.notices.append(orjson.loads(frame))
+        return np.concatenate(found) if found else np.empty(0, EVENT)
+
+    def own_answers(self, events: np.ndarray) -> int:
+        """How many of this session's commands these events finish."""
+        return count_answers(events, self.session)
+
+    def close(self) -> None:
+        """Drop what is unsent and let go of the socket."""
+        self._socket.close()
+        self._context.term()
+
+
+def count_answers(events: np.ndarray, session: int) -> int:
+    """How many commands of `session` end among these events."""
+    return int(np.count_nonzero((events["session"] == session) & (events["flags"] & FLAG_LAST != 0)))
+
+
+assert COMMAND.itemsize == RECORD_SIZE

@@ -1,0 +1,277 @@
+"""Recorded flow into a running pipeline: a window of commands under way, sent again where their answers were lost."""
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from client.python.entry_client import EntryClient, NoAnswer
+from client.python.lane_client import LaneClient
+from config.catalog import Catalog
+from config.json_commands import decode_lines
+from consumers.journal.format import JournalError
+from consumers.journal.reader import JournalReader
+from ops.output import say
+from ops.run_file import RunFile, live_run
+from ringbuf.codes import NO_ID, EventType, Op
+from ringbuf.records import COMMAND
+from ringbuf.shm import SegmentError
+
+WINDOW = 2048
+CHUNK = 256
+POLL_MS = 20
+PROBE_S = 1.0  # without an answer so long: is the session still known?
+STALL_S = 30.0  # without an answer so long from a living pipeline: the answers are lost
+PROGRESS_S = 2.0
+_READ = 65536
+# Sent twice without a client id these would count twice.
+_ONCE = np.array([Op.DEPOSIT, Op.WITHDRAW, Op.PLACE, Op.AMEND], np.uint8)
+
+
+class FeedFailed(Exception):
+    """The feed can't go on; the message says why and how far it got."""
+
+
+class History:
+    """Listings and trades so far, from the journal: what turns JSON commands into records."""
+
+    def __init__(self, data: Path) -> None:
+        self.journal = JournalReader(data)
+        self.catalog = Catalog()
+        self._seen = 0
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Fold the listings that have come since."""
+        last = self.journal.last
+        while self._seen < last:
+            events = self.journal.read(self._seen + 1, min(_READ, last - self._seen))
+            self.catalog.fold_all(events)
+            self._seen += len(events)
+
+    def trade_of(self, seq: int) -> np.void | None:
+        """The event of a sequence, for a bust; None where there is none."""
+        try:
+            found: np.void = self.journal.record(seq)[0]
+        except JournalError:
+            return None
+        return found
+
+    def close(self) -> None:
+        """Close the journal's files."""
+        self.journal.close()
+
+
+class Link(Protocol):
+    """A client of the pipeline, either way."""
+
+    session: int
+
+    def send(self, commands: np.ndarray) -> int:
+        """How many went in, from the first on."""
+
+    def receive(self, timeout_ms: int) -> np.ndarray:
+        """EVENT records that have come."""
+
+    def own_answers(self, events: np.ndarray) -> int:
+        """How many commands of this link they finish."""
+
+    def close(self) -> None:
+        """Let go."""
+
+
+class Feed:
+    """One run of `feed`. Counts: `sent` (repeats too), `answered`, `duplicates`, `rejected`, `trades`, `resumed`."""
+
+    def __init__(self, data: Path, via: str, rate: int | None, patience_s: float) -> None:
+        self._data = data
+        self._via = via
+        self._rate = rate
+        self._patience_s = patience_s
+        self._history = History(data)
+        self._link: Link | None = None
+        self._ready: deque[np.ndarray] = deque()  # decoded, not sent: arrays of one COMMAND
+        self._pending: deque[np.ndarray] = deque()  # sent, not answered, in order
+        self.sent = self.answered = self.rejected = self.trades = self.resumed = self.unsure = 0
+        self._answer_s = self._probe_s = self._told_s = self._start_s = time.monotonic()
+
+    def run(self, path: Path) -> None:
+        """Feed the whole file; returns when all is answered. Raises FeedFailed, OSError."""
+        self._connect()
+        self._start_s = self._answer_s = time.monotonic()
+        with path.open("rb") as file:
+            lines = _chunks(file)
+            held: list[bytes] = []
+            while True:
+                if not held:
+                    held = next(lines, [])
+                if not held and not self._ready and not self._pending:
+                    return
+                if held and len(self._ready) < CHUNK:
+                    held = self._decode(held)
+                self._push()
+                self._pull(POLL_MS if len(self._pending) >= WINDOW or not self._ready else 0)
+                self._progress()
+
+    def _decode(self, lines: list[bytes]) -> list[bytes]:
+        """Decode some of these lines; the rest. A listing or a bust waits until all before it is answered."""
+        if b'"bust"' in lines[0] and (self._ready or self._pending):
+            return lines
+        if not self._pending and not self._ready:
+            self._history.refresh()
+        out = np.zeros(len(lines), COMMAND)
+        count = decode_lines(lines, self._history.catalog, out, self._history.trade_of)
+        listed = int(out["op"][count - 1]) in (Op.LIST_ASSET, Op.LIST_INSTRUMENT)
+        self._ready.extend(out[at : at + 1] for at in range(count))
+        if listed:
+            while self._ready or self._pending:
+                self._push()
+                self._pull(POLL_MS)
+            self._history.refresh()
+        return lines[count:]
+
+    def _push(self) -> None:
+        """Send as many as window and rate allow."""
+        assert self._link is not None
+        room = min(WINDOW - len(self._pending), CHUNK, len(self._ready))
+        if self._rate is not None:
+            room = min(room, int((time.monotonic() - self._start_s) * self._rate) - self.sent)
+        if room <= 0:
+            return
+        batch = [self._ready.popleft() for _ in range(room)]
+        fitted = self._link.send(np.concatenate(batch))
+        self._ready.extendleft(reversed(batch[fitted:]))
+        self._pending.extend(batch[:fitted])
+        self.sent += fitted
+
+    def _pull(self, timeout_ms: int) -> None:
+        """Take answers; look after the link where none come."""
+        assert self._link is not None
+        events = self._link.receive(timeout_ms if self._pending else min(timeout_ms, 2))
+        now_s = time.monotonic()
+        self._history.catalog.fold_all(events)
+        mine = events[events["session"] == self._link.session]
+        finished = min(self._link.own_answers(mine), len(self._pending))
+        for _ in range(finished):
+            self._pending.popleft()
+        self.answered += finished
+        self.rejected += int(np.count_nonzero(mine["type"] == EventType.REJECTED))
+        self.trades += int(np.count_nonzero(mine["type"] == EventType.TRADE))
+        if isinstance(self._link, EntryClient):
+            self._heed(self._link)
+        if finished or not self._pending:
+            self._answer_s = self._probe_s = now_s
+        elif now_s - self._probe_s > PROBE_S:
+            self._probe_s = now_s
+            self._look_after(now_s)
+
+    def _heed(self, link: EntryClient) -> None:
+        """Entry's own words: another session = answers lost; overloaded = send that one again."""
+        session = link.answered_session()
+        if session is not None and session != link.session:
+            self._reopen("order entry was restarted")
+            return
+        for notice in link.notices:
+            if notice.get("reason") == "overloaded":
+                self._again(int(notice["account"]), int(notice["client_id"]))
+        link.notices.clear()
+
+    def _again(self, account: int, client_id: int) -> None:
+        for at, command in enumerate(self._pending):
+            if int(command["account"][0]) == account and int(command["client_id"][0]) == client_id:
+                del self._pending[at]
+                self._ready.appendleft(command)
+                return
+
+    def _look_after(self, now_s: float) -> None:
+        """No answer for a while: a restarting engine is waited for, a link that is gone is opened again."""
+        if isinstance(self._link, LaneClient) and not self._link.is_current:
+            self._reopen("the pipeline was restarted")
+        elif isinstance(self._link, EntryClient):
+            self._link.ask_session()
+        if now_s - self._answer_s > max(STALL_S, self._patience_s):
+            raise FeedFailed(f"no answer for {now_s - self._answer_s:.0f} s: {self.answered} answered")
+
+    def _reopen(self, why: str) -> None:
+        """A new link; what was under way goes again, in order, except what must not come twice."""
+        assert self._link is not None
+        say(f"feed: {why}: {len(self._pending)} commands under way are sent again")
+        self._link.close()
+        self._link = None
+        once = [c for c in self._pending if int(c["client_id"][0]) == NO_ID and c["op"][0] in _ONCE]
+        self.unsure += len(once)
+        again = [c for c in self._pending if not (int(c["client_id"][0]) == NO_ID and c["op"][0] in _ONCE)]
+        self._pending.clear()
+        self._ready.extendleft(reversed(again))
+        self.resumed += 1
+        self._connect()
+
+    def _connect(self) -> None:
+        """Open the link; waits for a pipeline that is being restarted. FeedFailed after the patience."""
+        deadline = time.monotonic() + self._patience_s
+        while True:
+            run = live_run(self._data)
+            if run is not None:
+                try:
+                    self._link = self._open(run)
+                except (NoAnswer, SegmentError) as error:
+                    why = str(error)
+                else:
+                    self._answer_s = self._probe_s = time.monotonic()
+                    return
+            else:
+                why = f"no pipeline is running on {self._data}"
+            if time.monotonic() > deadline:
+                raise FeedFailed(f"{why}: {self.answered} answered")
+            time.sleep(0.1)
+
+    def _open(self, run: RunFile) -> Link:
+        if self._via == "shm":
+            return LaneClient(run.name, "feed", self._history.journal.read)
+        return EntryClient(f"tcp://{run.settings['ports']['host']}:{run.port_base}", 2.0)
+
+    def _progress(self) -> None:
+        now_s = time.monotonic()
+        if now_s - self._told_s >= PROGRESS_S:
+            self._told_s = now_s
+            seconds = max(now_s - self._start_s, 1e-3)
+            say(f"feed: {self.answered:,} answered, {len(self._pending)} under way, {self.answered / seconds:,.0f}/s")
+
+    def summary(self) -> dict[str, Any]:
+        """The counts for `--json`."""
+        seconds = max(time.monotonic() - self._start_s, 1e-6)
+        return {
+            "commands": self.answered + len(self._pending) + len(self._ready) + self.unsure,
+            "answered": self.answered,
+            "sent": self.sent,
+            "rejected": self.rejected,
+            "trades": self.trades,
+            "resumed": self.resumed,
+            "unsure": self.unsure,
+            "seconds": round(seconds, 3),
+            "commands_per_s": round(self.answered / seconds),
+            "via": self._via,
+        }
+
+    def close(self) -> None:
+        """Let go of link and journal."""
+        if self._link is not None:
+            self._link.close()
+        self._history.close()
+
+
+def _chunks(file: Any) -> Iterator[list[bytes]]:
+    """The file's lines, blank ones left out, in chunks."""
+    readline: Callable[[], bytes] = file.readline
+    chunk: list[bytes] = []
+    while line := readline():
+        if line.strip():
+            chunk.append(line)
+        if len(chunk) == CHUNK:
+            yield chunk
+            chunk = []
+    if chunk:
+        yield chunk

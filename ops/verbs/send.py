@@ -1,0 +1,75 @@
+"""``send JSON…``: commands into a running pipeline, one after another; prints the events that answer them."""
+
+import argparse
+import time
+from typing import Any
+
+import numpy as np
+import orjson
+
+from client.python.entry_client import EntryClient, NoAnswer
+from config.json_commands import decode_object, parse_json
+from config.json_events import encode_all
+from ops.feeding import History
+from ops.output import print_json, say
+from ops.run_file import require_run
+from ringbuf.codes import FLAG_LAST
+from ringbuf.records import COMMAND
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments beside the common ones."""
+    parser.add_argument("commands", nargs="+", metavar="JSON", help="one JSON command each")
+    parser.add_argument("--timeout", type=float, default=10.0, metavar="S", help="wait for an answer (default: 10)")
+
+
+def run(args: argparse.Namespace) -> int:
+    """0 when every command was answered, whatever the answer; 1 where one was not."""
+    run_file = require_run(args.data)
+    history = History(args.data)
+    said: list[dict[str, Any]] = []
+    failed = 0
+    try:
+        client = EntryClient(f"tcp://{run_file.settings['ports']['host']}:{run_file.port_base}", args.timeout)
+    except NoAnswer as error:
+        say(f"send: {error}")
+        failed = 1
+    else:
+        try:
+            for text in args.commands:
+                events = _answers(client, history, text, args.timeout)
+                said += events
+                if not args.json:
+                    for event in events:
+                        print(orjson.dumps(event).decode(), flush=True)
+        except NoAnswer as error:
+            say(f"send: {error}")
+            failed = 1
+        finally:
+            client.close()
+    history.close()
+    if args.json:
+        print_json({"events": said})
+    return failed
+
+
+def _answers(client: EntryClient, history: History, text: str, timeout_s: float) -> list[dict[str, Any]]:
+    """Send one command and wait for all its events; NoAnswer where they do not come."""
+    command = np.zeros(1, COMMAND)
+    wrong = decode_object(parse_json(text), history.catalog, command, 0, history.trade_of)
+    if wrong is not None:
+        say(f"send: {wrong}")
+    client.send(command)
+    deadline = time.monotonic() + timeout_s
+    events: list[np.ndarray] = []
+    while (left := deadline - time.monotonic()) > 0:
+        found = client.receive(int(left * 1000) + 1)
+        found = found[found["session"] == client.session]
+        events.append(found)
+        if np.any(found["flags"] & FLAG_LAST != 0):
+            every = np.concatenate(events)
+            history.catalog.fold_all(every)
+            return encode_all(every, history.catalog)
+        if client.notices:
+            return [client.notices.pop(0)]
+    raise NoAnswer(f"no answer within {timeout_s:g} s to {text}")
