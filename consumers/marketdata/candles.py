@@ -1,0 +1,99 @@
+"""Candles and the rolling 24 hours of one symbol.
+
+A bust takes volume and trade count back where the candle is kept; prices stay as they printed. A period
+without a trade has no candle.
+"""
+
+from collections import deque
+from dataclasses import dataclass
+
+INTERVALS = ("1s", "1m", "5m", "15m", "1h", "4h", "1d")
+SECONDS = (1, 60, 300, 900, 3600, 14400, 86400)
+NS = 1_000_000_000
+WINDOW_MINUTES = 1440
+
+
+@dataclass(slots=True)
+class Candle:
+    """One period; `start` in its own unit (seconds since 1970 for candles, minutes in the 24 hours)."""
+
+    start: int
+    open_ticks: int
+    high_ticks: int
+    low_ticks: int
+    close_ticks: int
+    volume_lots: int = 0
+    quote_volume: int = 0
+    trades: int = 0
+    closed: bool = False
+
+    def add(self, price_ticks: int, lots: int, quote: int) -> None:
+        """Take in a trade."""
+        if price_ticks > self.high_ticks:
+            self.high_ticks = price_ticks
+        if price_ticks < self.low_ticks:
+            self.low_ticks = price_ticks
+        self.close_ticks = price_ticks
+        self.volume_lots += lots
+        self.quote_volume += quote
+        self.trades += 1
+
+    def take_back(self, lots: int, quote: int) -> None:
+        """Undo a busted trade's volume."""
+        self.volume_lots -= lots
+        self.quote_volume -= quote
+        self.trades -= 1
+
+
+def begin(start: int, price_ticks: int) -> Candle:
+    """A period whose first trade is at this price."""
+    return Candle(start, price_ticks, price_ticks, price_ticks, price_ticks)
+
+
+class Day:
+    """The last 24 hours in minutes, rolling."""
+
+    def __init__(self) -> None:
+        self.minutes: deque[Candle] = deque()
+        self.last_ticks = 0
+
+    def add(self, ts_ns: int, price_ticks: int, lots: int, quote: int) -> None:
+        """Take in a trade."""
+        minute = ts_ns // (60 * NS)
+        if not self.minutes or self.minutes[-1].start != minute:
+            self.minutes.append(begin(minute, price_ticks))
+        self.minutes[-1].add(price_ticks, lots, quote)
+        self.last_ticks = price_ticks
+
+    def roll(self, minute: int) -> bool:
+        """Drop what is older than 24 hours; whether anything was."""
+        dropped = False
+        while self.minutes and self.minutes[0].start <= minute - WINDOW_MINUTES:
+            self.minutes.popleft()
+            dropped = True
+        return dropped
+
+    def take_back(self, ts_ns: int, lots: int, quote: int) -> bool:
+        """Undo a busted trade's volume; False where its minute has gone."""
+        minute = ts_ns // (60 * NS)
+        for kept in reversed(self.minutes):
+            if kept.start == minute:
+                kept.take_back(lots, quote)
+                return True
+        return False
+
+    def total(self) -> Candle:
+        """All of it as one candle; zeros where nothing traded."""
+        if not self.minutes:
+            return Candle(0, 0, 0, 0, self.last_ticks)
+        parts = self.minutes
+        return Candle(
+            parts[0].start,
+            parts[0].open_ticks,
+            max(part.high_ticks for part in parts),
+            min(part.low_ticks for part in parts),
+            self.last_ticks,
+            sum(part.volume_lots for part in parts),
+            sum(part.quote_volume for part in parts),
+            sum(part.trades for part in parts),
+        )

@@ -1,0 +1,137 @@
+"""Step 6 of nine: best bid and offer, depth, ticker, candles; one writer of the market ring.
+
+The store is committed first, then the ring gets the same records: who is behind the ring reads the feed log. At a
+start the state is made anew by folding the journal up to the committed sequence.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from consumers.journal.checks import fill_checksums
+from consumers.marketdata.fold import MarketFold
+from consumers.marketdata.store import NAME, TABLES, feed_after, last_mseq, put_changes, put_feed, store_folder
+from consumers.runtime import ConsumerError, run
+from consumers.source import JournalSource
+from consumers.store import Store, encode_key
+from consumers.stored import LISTED
+from ringbuf.codes import EventType
+from ringbuf.layout import CLAIMED_AT, PUBLISHED_AT
+from ringbuf.records import MARKET
+from ringbuf.ring import Ring
+from ringbuf.ring_kernels import write_i64
+from ringbuf.shm import SegmentMissing
+
+CHUNK = 16384
+
+
+class MarketData:
+    """The consumer on the runtime."""
+
+    name = NAME
+
+    def open(self, context: Any) -> int:
+        """Open the store, rebuild the state, give the ring what it lacks."""
+        self.store = Store(store_folder(context.data), context.epoch, TABLES)
+        self.fold = MarketFold(context.epoch, self._trade_time)
+        self._listed: list[np.void] = []
+        self._rebuild(context.data)
+        self.ring = market_ring(context.name, context.epoch, context.settings.ring.market_capacity, self.fold.mseq)
+        self._fill_ring()
+        return self.store.sequence
+
+    def _rebuild(self, data: Path) -> None:
+        if self.store.sequence == 0:
+            return
+        source = JournalSource(data, 0, self.store.sequence)
+        try:
+            while (events := source.next(CHUNK)) is not None:
+                self.fold.apply(events)
+                self.fold.take()
+        finally:
+            source.close()
+        with self.store.read() as txn:
+            stored = last_mseq(txn, self.store)
+        if source.position != self.store.sequence or stored != self.fold.mseq:
+            raise ConsumerError(
+                f"the journal up to {source.position} gives {self.fold.mseq} market records, the store has {stored} "
+                f"up to {self.store.sequence}: move stores/{NAME} away to have it rebuilt"
+            )
+
+    def _fill_ring(self) -> None:
+        """Records that are committed and that the ring lacks, from the feed log."""
+        while self.ring.published < self.fold.mseq:
+            with self.store.read() as txn:
+                records = feed_after(txn, self.store, self.ring.published, CHUNK)
+            if not len(records):
+                raise ConsumerError(f"the feed log has nothing after {self.ring.published}")
+            self._publish(records)
+
+    def _publish(self, records: np.ndarray) -> None:
+        step = max(self.ring.capacity // 4, 1)
+        for at in range(0, len(records), step):
+            self.ring.append(records[at : at + step])
+        self.ring.wake()
+
+    def _trade_time(self, symbol: int, seq: int) -> int | None:
+        with self.store.read() as txn:
+            row = txn.get(encode_key(symbol, seq), db=self.store.db("trades"))
+        return None if row is None else int(np.frombuffer(bytes(row), MARKET)["ts_ns"][0])
+
+    def apply(self, events: np.ndarray) -> None:
+        """Fold a batch."""
+        kinds = events["type"]
+        for at in np.flatnonzero((kinds == EventType.LISTED_ASSET) | (kinds == EventType.LISTED_INSTRUMENT)):
+            self._listed.append(events[at])
+        self.fold.apply(events)
+
+    def commit(self, sequence: int) -> None:
+        """Store, then ring."""
+        records = self.fold.records()
+        if len(records):
+            fill_checksums(records)
+
+        def write(txn: Any) -> None:
+            for event in self._listed:
+                txn.put(encode_key(int(event["seq"])), event.tobytes(), db=self.store.db(LISTED))
+            put_feed(txn, self.store, records)
+            put_changes(txn, self.store, self.fold)
+
+        self.store.commit(sequence, write)
+        self._listed.clear()
+        self._publish(records)
+        self.fold.take()
+
+    def idle(self, now_ns: int) -> None:
+        """Nothing to do at rest."""
+
+    def close(self) -> None:
+        """Let go of ring and store; the supervisor unlinks the ring."""
+        self.ring.close()
+        self.store.close()
+
+
+def market_ring(name: str, epoch: int, capacity: int, mseq: int) -> Ring:
+    """The supervisor's market ring (made here where there is none), moved on to where its last `capacity` records begin.
+
+    This process is the ring's one writer: where it is new and the history is not, it jumps forward. A reader behind that
+    finds itself lapped and reads the feed log.
+    """
+    segment = f"/{name}.market"
+    try:
+        ring = Ring.attach(segment, "market")
+    except SegmentMissing:
+        ring = Ring.create(segment, capacity, "market", epoch, "memory", stale="reclaim")
+    if ring.epoch != epoch or ring.published > mseq:
+        raise ConsumerError(f"{segment}: of epoch {ring.epoch} at {ring.published}, expected {epoch} at most {mseq}")
+    begin = mseq - ring.capacity
+    if ring.published < begin:
+        write_i64(ring.address + CLAIMED_AT, begin)
+        write_i64(ring.address + PUBLISHED_AT, begin)
+    return ring
+
+
+def main(context: Any) -> int:
+    """Run until told to stop; the exit code."""
+    return run(MarketData(), context)

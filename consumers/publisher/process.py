@@ -1,0 +1,295 @@
+"""Step 5 of nine: the market ring to ZeroMQ subscribers, JSON and binary, heartbeats, snapshot and replay.
+
+Nothing that a subscriber does can hold this up: XPUB drops at its high-water mark, and who lost something sees it by
+`prev` or by the heartbeat. Snapshots and replays come from the market data's store, which is never behind the ring.
+
+It has no state of its own. `prev` stands in the records, so a restart goes on in the chain: from its cursor on the
+market ring, or, where that has moved on too far, from the feed log. Its cursor on the event ring says up to which
+event everything has been sent.
+"""
+
+import logging
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import lmdb
+import numpy as np
+import orjson
+import zmq
+
+from config.catalog import Catalog
+from consumers.journal.checks import fill_checksums
+from consumers.marketdata.store import feed_after, last_mseq, store_folder
+from consumers.publisher.payloads import DEPTH, Topic, merge_depth, messages_of, payload, topic_name, topic_of
+from consumers.publisher.requests import Answers
+from consumers.runtime import attach_ring
+from consumers.store import StoreError
+from ringbuf.cursor import CursorSource, CursorState
+from ringbuf.reader import Ahead, Lapped, RingReader
+from ringbuf.records import MARKET
+from ringbuf.ring import Ring
+from ringbuf.shm import SegmentError, SegmentMissing
+from ringbuf.wait import Waiter
+
+log = logging.getLogger(__name__)
+
+NAME = "publisher"
+BATCH = 2048
+MERGE_FROM = 512  # records in a batch from which on it counts as behind
+HEARTBEAT_NS = 500_000_000
+SEND_HWM = 20_000
+START_SECONDS = 10
+LOOPBACK = ("127.", "localhost", "::1")
+
+
+class PublisherError(Exception):
+    """It can't start; the message names the field."""
+
+
+class Publisher:
+    """Sockets, reader, and what has been sent since the last heartbeat."""
+
+    def __init__(self, context: Any) -> None:
+        self.epoch = int(context.epoch)
+        host = context.settings.ports.host
+        if not host.startswith(LOOPBACK):
+            raise PublisherError(
+                f"ports.host: {host} is not loopback, and this version has no CURVE keys to serve it with"
+            )
+        self.events = attach_ring(context.name)
+        self.progress = self.events.cursor(NAME)
+        self.progress.beat(CursorState.STARTING, CursorSource.NONE)
+        self.market = _attach_market(context.name)
+        self.answers = _open_answers(context.data, self.epoch)
+        self.catalog: Catalog = self.answers.catalog()
+        known = any(cursor.name == NAME for cursor in self.market.cursors())
+        self.cursor = self.market.cursor(NAME)
+        if not known:  # nothing was sent to anybody: begin at the end
+            with self.answers.view.snapshot() as txn:
+                self.cursor.set(last_mseq(txn, self.answers.view))
+        self.reader = RingReader(self.market, self.cursor)
+        self.waiter = Waiter(context.settings.consumers.wait, self.market)
+        self.names: dict[Topic, bytes] = {}
+        self.changed: dict[Topic, int] = {}
+        self.seq = 0
+        self.zmq = zmq.Context()
+        self.json = self._bind(zmq.XPUB, host, context.port_base + 1)
+        self.binary = self._bind(zmq.XPUB, host, context.port_base + 2)
+        self.router = self._bind(zmq.ROUTER, host, context.port_base + 3)
+        self.wanted: dict[Any, set[bytes]] = {self.json: set(), self.binary: set()}
+        self._tell_all()
+
+    def _bind(self, kind: int, host: str, port: int) -> Any:
+        socket = self.zmq.socket(kind)
+        socket.set(zmq.LINGER, 0)
+        socket.set(zmq.SNDHWM, SEND_HWM)
+        socket.set(zmq.MAXMSGSIZE, 65536)  # of what comes in
+        socket.bind(f"tcp://{host}:{port}")
+        return socket
+
+    def _tell_all(self) -> None:
+        """The first heartbeat after a start says the last sequence of each topic that the feed log's end knows."""
+        with self.answers.view.snapshot() as txn:
+            end = last_mseq(txn, self.answers.view)
+            records = feed_after(txn, self.answers.view, max(end - self.market.capacity, 0), self.market.capacity)
+        for row in records[records["mseq"] <= self.cursor.sequence]:
+            self.changed[topic_of(row)] = int(row["seq"])
+
+    def name_of(self, topic: Topic) -> bytes:
+        """The topic's name, kept."""
+        name = self.names.get(topic)
+        if name is None:
+            if topic[1] >= len(self.catalog.instruments):
+                self.catalog = self.answers.catalog()
+            name = self.names[topic] = topic_name(topic, self.catalog).encode()
+        return name
+
+    def turn(self) -> bool:
+        """One round: requests, records, cursors. Whether there were records."""
+        self._subscriptions()
+        self._requests()
+        marketdata = self._marketdata_at()  # before the ring is looked at: all of it is in the ring by then
+        records = self._next()
+        if records is not None:
+            self._send(records)
+            self.cursor.set(self.reader.position)
+        if self.reader.position >= self.market.published and marketdata > self.progress.sequence:
+            self.seq = marketdata
+            self.progress.set(marketdata)
+        return records is not None
+
+    def _marketdata_at(self) -> int:
+        return next((view.sequence for view in self.events.cursors() if view.name == "marketdata"), 0)
+
+    def _next(self) -> np.ndarray | None:
+        try:
+            return self.reader.poll(BATCH)
+        except Lapped as gap:
+            with self.answers.view.snapshot() as txn:
+                records = feed_after(txn, self.answers.view, gap.position, BATCH)
+            if not len(records):
+                return None
+            if int(records["mseq"][0]) != gap.position + 1:
+                log.warning("records %d to %d are no longer kept", gap.position + 1, int(records["mseq"][0]) - 1)
+            self.reader.seek(int(records["mseq"][-1]))
+            return records
+
+    def _subscriptions(self) -> None:
+        """Who wants what: a message that nobody wants is not even made."""
+        for socket, wanted in self.wanted.items():
+            for _ in range(1000):
+                try:
+                    said = socket.recv(zmq.NOBLOCK)
+                except zmq.Again:
+                    break
+                if said[:1] == b"\x01":
+                    wanted.add(said[1:])
+                elif said[:1] == b"\x00":
+                    wanted.discard(said[1:])
+
+    def _requests(self) -> None:
+        for _ in range(64):
+            try:
+                identity, *frames = self.router.recv_multipart(zmq.NOBLOCK)
+            except zmq.Again:
+                return
+            try:
+                self.router.send_multipart([identity, self.answers.answer(frames)], zmq.NOBLOCK)
+            except zmq.Again:
+                log.info("an answer was dropped: its asker doesn't read")
+
+    def _send(self, records: np.ndarray) -> None:
+        messages = messages_of(records)
+        if len(records) >= MERGE_FROM:
+            messages = merged(messages)
+        for message in messages:
+            topic = topic_of(message[-1])
+            self.changed[topic] = self.seq = int(message["seq"][-1])
+            name = self.name_of(topic)
+            if self._is_wanted(self.json, name):
+                self._put(self.json, name, orjson.dumps(payload(message, self.epoch, self.catalog)))
+            if self._is_wanted(self.binary, name):
+                self._put(self.binary, name, message.tobytes())
+
+    def _is_wanted(self, socket: Any, name: bytes) -> bool:
+        return any(name.startswith(prefix) for prefix in self.wanted[socket])
+
+    @staticmethod
+    def _put(socket: Any, name: bytes, body: bytes) -> None:
+        socket.send_multipart([name, body], zmq.NOBLOCK)  # XPUB drops for who is slow, it never blocks
+
+    def heartbeat(self) -> None:
+        """The last sequence, and that of each topic changed since the heartbeat before."""
+        topics = {self.name_of(topic).decode(): seq for topic, seq in self.changed.items()}
+        self._put(self.json, b"hb/", orjson.dumps({"epoch": self.epoch, "seq": self.seq, "topics": topics}))
+        rows = np.zeros(1 + len(self.changed), MARKET)
+        rows["spare"] = self.epoch & 0xFFFFFFFF
+        rows["seq"][0] = self.seq
+        for at, ((kind, symbol, interval), seq) in enumerate(self.changed.items(), 1):
+            rows["type"][at], rows["symbol"][at], rows["interval"][at], rows["seq"][at] = kind, symbol, interval, seq
+        rows["flags"][-1] = 1
+        fill_checksums(rows)
+        self._put(self.binary, b"hb/", rows.tobytes())
+        self.changed.clear()
+        self.progress.beat(CursorState.RUNNING, CursorSource.RING)
+        self.cursor.beat(CursorState.RUNNING, CursorSource.RING)
+
+    def wait(self) -> None:
+        """Until there is more, or 10 ms: requests come by socket."""
+        self.waiter.wait(self.reader.position, 10_000_000)
+
+    def close(self) -> None:
+        """Let go of everything."""
+        self.zmq.destroy(linger=200)
+        self.answers.close()
+        self.cursor.close()
+        self.progress.close()
+        self.market.close()
+        self.events.close()
+
+
+def merged(messages: list[np.ndarray]) -> list[np.ndarray]:
+    """Depth messages of a topic merged into the last of them; all others as they are, in order."""
+    groups: dict[Topic, list[np.ndarray]] = {}
+    for message in messages:
+        if message["type"][0] == DEPTH:
+            groups.setdefault(topic_of(message[0]), []).append(message)
+    out = []
+    for message in messages:
+        if message["type"][0] != DEPTH:
+            out.append(message)
+            continue
+        group = groups[topic_of(message[0])]
+        if message is group[-1]:
+            whole = merge_depth(group)
+            if len(group) > 1:
+                fill_checksums(whole)
+            out.append(whole)
+    return out
+
+
+def _attach_market(name: str) -> Ring:
+    deadline = time.monotonic() + START_SECONDS
+    while True:
+        try:
+            return Ring.attach(f"/{name}.market", "market")
+        except SegmentMissing:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
+
+
+def _open_answers(data: Path, epoch: int) -> Answers:
+    """The market data's store; waits for it to be made, and to be of this history."""
+    deadline = time.monotonic() + START_SECONDS
+    while True:
+        try:
+            answers = Answers(data, epoch)
+            if answers.view.cursor()[0] in (0, epoch):
+                return answers
+            answers.close()
+            raise StoreError(f"{store_folder(data)}: is of another history")
+        except (StoreError, lmdb.Error):
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.02)
+
+
+def main(context: Any) -> int:
+    """Run until SIGTERM or the supervisor's death; 0 = stopped, 1 = a named failure on standard error."""
+    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(name)s %(message)s")
+    told: list[int] = []
+
+    def on_signal(number: int, frame: FrameType | None) -> None:
+        told.append(number)
+
+    signal.signal(signal.SIGTERM, on_signal)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = os.getppid()
+    publisher: Publisher | None = None
+    try:
+        publisher = Publisher(context)
+        beat_ns = 0
+        while True:
+            more = publisher.turn()
+            now_ns = time.monotonic_ns()
+            if now_ns - beat_ns >= HEARTBEAT_NS:
+                publisher.heartbeat()
+                beat_ns = now_ns
+            if more:
+                continue
+            if told or os.getppid() != parent or not publisher.events.is_current:
+                publisher.heartbeat()
+                return 0
+            publisher.wait()
+    except (PublisherError, SegmentError, StoreError, lmdb.Error, Ahead, zmq.ZMQError) as error:
+        log.error("%s: %s: %s", NAME, type(error).__name__, error)
+        return 1
+    finally:
+        if publisher is not None:
+            publisher.close()
