@@ -1,8 +1,8 @@
 """One case a rule, as data: what is asked, and every event that must answer. Both engines run them.
 
-A case is ``(name, commands, expected events, expected balances)`` on INSTRUMENTS; seq 1 to 3 are the listings. Accounts
-1 and 2 begin with BEGIN (seq 4 to 7), so a case's own events start at seq 8. Written compactly: `expected` gives each event
-without seq and ts_ns, balances as "available frozen" for what the case is about.
+A case is ``(name, commands, expected events, expected balances)`` on INSTRUMENTS; seq 1 to 3 are the listings.
+Accounts 1 and 2 begin with BEGIN (seq 4 to 7), so a case's own events start at seq 8. Written compactly: `expected`
+gives each event without seq and ts_ns, balances as "available frozen" for what the case is about.
 """
 
 from typing import Any
@@ -41,7 +41,8 @@ def place(account: int, client_id: int, side: str, qty: str | None, price: str |
 
 def about(kind: str, account: int, client_id: int, order_id: int | None = None, **more: Any) -> Event:
     """An event about an order (or an account's request) on ETH-USD."""
-    event = {"type": kind, "symbol": "ETH-USD", "account": account, "client_id": client_id, "order_id": order_id, **more}
+    event = {"type": kind, "symbol": "ETH-USD", "account": account, "client_id": client_id, "order_id": order_id}
+    event.update(more)
     return {name: value for name, value in event.items() if value is not None}
 
 

@@ -29,6 +29,7 @@ class ReferenceEngine:
         self.busted: set[int] = set()
         self.request: tuple[int, int] | None = None  # account and client id of the command that runs
         self.understood = False  # whether its text was right
+        self.as_good: tuple[str, ...] = ()  # other reasons of the same group for the last refusal
         self.events: list[Event] = []
         try:
             for fields in instruments.get("asset", []):
@@ -42,6 +43,7 @@ class ReferenceEngine:
     def run(self, line: dict[str, Any] | str) -> list[Event]:
         """The events of one command."""
         self.events, self.request, self.understood = [], None, False
+        self.as_good = ()
         command = commands.read_line(line)
         self.now = max(self.now, commands.readable(command, "ts_ns", MAX_63) or 0)
         # Orders that expire would end here, whatever becomes of the command.
@@ -105,6 +107,7 @@ class ReferenceEngine:
         return self.seq
 
     def _reject(self, command: Event, refused: Refused) -> None:
+        self.as_good = refused.as_good
         order = refused.order if isinstance(refused.order, Order) else None
         symbol = None
         if self.understood and command["op"] in ("place", "mass_cancel") and command.get("symbol") in self.instruments:

@@ -25,18 +25,24 @@ def find_target(engine: "ReferenceEngine", command: Command) -> Order:
     return order
 
 
-def _check_grid_and_range(instrument: Instrument, command: Command) -> tuple[int | None, int | None]:
+def _check_grid_and_range(
+    instrument: Instrument, command: Command, leaves: int | None = None
+) -> tuple[int | None, int | None]:
     """Price in ticks and quantity in lots where given, after the second group's checks on them."""
     price = instrument.tick.count(command["price"]) if "price" in command else None
     qty = instrument.lot.count(command["qty"]) if "qty" in command else None
+    reasons = []
     if price is not None and price.denominator != 1:
-        raise Refused("price_off_tick")
+        reasons.append("price_off_tick")
     if qty is not None and qty.denominator != 1:
-        raise Refused("qty_off_lot")
+        reasons.append("qty_off_lot")
     if price is not None and not instrument.price_min <= price <= instrument.price_max:
-        raise Refused("price_out_of_band")
-    if qty is not None and not instrument.qty_min <= qty <= instrument.qty_max:
-        raise Refused("qty_out_of_range")
+        reasons.append("price_out_of_band")
+    resulting = leaves if qty is None else qty  # an amend that keeps its quantity is measured by that
+    if resulting is not None and not instrument.qty_min <= resulting <= instrument.qty_max:
+        reasons.append("qty_out_of_range")
+    if reasons:
+        raise Refused(reasons[0], as_good=tuple(reasons[1:]))
     return (None if price is None else price.numerator), (None if qty is None else qty.numerator)
 
 
@@ -108,14 +114,14 @@ def amend(engine: "ReferenceEngine", command: Command) -> None:
     try:
         _change(engine, command, order)
     except Refused as refused:
-        raise Refused(refused.reason, order) from refused
+        raise Refused(refused.reason, order, refused.as_good) from refused
 
 
 def _change(engine: "ReferenceEngine", command: Command, order: Order) -> None:
     instrument = order.instrument
     check_fits(instrument, command)
     _check_state(engine, order.account, instrument)
-    price, qty = _check_grid_and_range(instrument, command)
+    price, qty = _check_grid_and_range(instrument, command, order.leaves)
     assert order.price is not None
     price = order.price if price is None else price
     qty = order.leaves if qty is None else qty

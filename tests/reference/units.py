@@ -12,10 +12,11 @@ _FORM = re.compile(r"([+-]?)([0-9]*)(?:\.([0-9]*))?(?:[eE]([+-]?[0-9]{1,6}))?", 
 class Refused(Exception):
     """A command is answered by `rejected` with this reason."""
 
-    def __init__(self, reason: str, order: object = None) -> None:
+    def __init__(self, reason: str, order: object = None, as_good: tuple[str, ...] = ()) -> None:
         super().__init__(reason)
         self.reason = reason
         self.order = order  # the known open order that the refusal is about
+        self.as_good = as_good  # reasons of the same group that apply as well
 
 
 def read_number(value: object) -> Fraction:
