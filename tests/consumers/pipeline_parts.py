@@ -82,7 +82,7 @@ def fork(task: Callable[[], int]) -> int:
         code = 99
         try:
             code = task()
-        except BaseException:
+        except BaseException:  # noqa: BLE001  a child ends here whatever it was; its traceback is printed
             traceback.print_exc()
         finally:
             sys.stderr.flush()
