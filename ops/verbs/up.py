@@ -67,7 +67,7 @@ def _report_failure(code: int, text: str) -> None:
 def _tell(message: dict[str, Any]) -> None:
     global _report
     if _report >= 0:
-        os.write(_report, json.dumps(message).encode())
+        os.write(_report, json.dumps(message).encode() + b"\n")
         os.close(_report)
         _report = -1
 
@@ -97,7 +97,7 @@ def _detached(args: argparse.Namespace, name: str, data: Path) -> int:
     os.close(writing)
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     with os.fdopen(reading, "rb") as pipe:
-        said = pipe.read()
+        said = pipe.readline()  # not to the end: the processes inherit the pipe and hold it open
     if not said:
         say(f"the supervisor ended before it was ready; its log: {log}")
         return 1
