@@ -105,16 +105,23 @@ class Feed:
         with path.open("rb") as file:
             lines = _chunks(file)
             held: list[bytes] = []
+            ended = False
             while True:
-                if not held:
+                if not held and not ended:
                     held = next(lines, [])
+                    ended = not held
                 if not held and not self._ready and not self._pending:
                     return
                 if held and len(self._ready) < CHUNK:
                     held = self._decode(held)
                 self._push()
-                self._pull(POLL_MS if len(self._pending) >= WINDOW or not self._ready else 0)
+                more = len(self._ready) < CHUNK and not ended
+                self._pull(0 if more and len(self._pending) < WINDOW else self._patience_ms())
                 self._progress()
+
+    def _patience_ms(self) -> int:
+        """Nothing can be sent before an answer comes or, at a rate, before its time."""
+        return POLL_MS if self._rate is None or not self._ready else 1
 
     def _decode(self, lines: list[bytes]) -> list[bytes]:
         """Decode some of these lines; the rest. A listing or a bust waits until all before it is answered."""

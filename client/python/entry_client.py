@@ -22,7 +22,7 @@ class NoAnswer(Exception):
 class EntryClient:
     """One connection to order entry. Not for use by several threads.
 
-    `session`: what the answers' `session` field holds. `notices`: JSON frames that are no events (`overloaded`, errors).
+    `session`: what the answers' `session` field holds. `notices`: JSON frames, no events (`overloaded`, errors).
     Open one anew after entry was restarted: what the old one had not sent is dropped with it, so nothing goes twice.
     """
 
@@ -35,7 +35,7 @@ class EntryClient:
         self._socket.setsockopt(zmq.RCVHWM, 0)
         self._socket.setsockopt(zmq.RECONNECT_IVL, 50)
         self._socket.connect(endpoint)
-        self._early: list[np.ndarray] = []
+        self._early: list[bytes] = []
         self.session = -1
         try:
             self.session = self._greet(wait_s)
@@ -49,7 +49,7 @@ class EntryClient:
         while (left := deadline - time.monotonic()) > 0:
             events = self.receive(int(left * 1000) + 1)
             if len(events):
-                self._early.append(events)
+                self._early.append(events.tobytes())
             answered = self.answered_session()
             if answered is not None:
                 return answered
@@ -77,7 +77,7 @@ class EntryClient:
 
     def receive(self, timeout_ms: int) -> np.ndarray:
         """The events (EVENT) that have come, waiting for the first at most so long; JSON frames go to `notices`."""
-        found: list[np.ndarray] = self._early
+        found = self._early
         self._early = []
         if not found and not self._socket.poll(timeout_ms):
             return np.empty(0, EVENT)
@@ -88,10 +88,10 @@ class EntryClient:
                 break
             for frame in frames:
                 if frame and len(frame) % RECORD_SIZE == 0:
-                    found.append(np.frombuffer(frame, EVENT))
+                    found.append(frame)
                 else:
                     self.notices.append(orjson.loads(frame))
-        return np.concatenate(found) if found else np.empty(0, EVENT)
+        return np.frombuffer(b"".join(found), EVENT)
 
     def own_answers(self, events: np.ndarray) -> int:
         """How many of this session's commands these events finish."""
