@@ -17,14 +17,15 @@ NS = 1_000_000_000
 PPM = 1_000_000
 PAIRS_KEPT = 65_536
 ACCEPTED, TRADE, CANCELLED = int(EventType.ACCEPTED), int(EventType.TRADE), int(EventType.CANCELLED)
-AMENDED, BUSTED, LISTED = int(EventType.AMENDED), int(EventType.BUSTED), int(EventType.LISTED_INSTRUMENT)
+AMENDED, TRIGGERED, BUSTED = int(EventType.AMENDED), int(EventType.TRIGGERED), int(EventType.BUSTED)
+LISTED = int(EventType.LISTED_INSTRUMENT)
 SUSPENDED, UNSUSPENDED = int(EventType.SUSPENDED), int(EventType.UNSUSPENDED)
 BY_OWNER = (int(Reason.USER), int(Reason.MASS_CANCEL))
 SELF_TRADE = int(Reason.SELF_TRADE)
 MARKET, STOP = int(OrderType.MARKET), int(OrderType.STOP)
 
 _FOLDED = np.zeros(256, np.bool_)
-_FOLDED[[ACCEPTED, TRADE, CANCELLED, AMENDED, BUSTED, LISTED, SUSPENDED, UNSUSPENDED]] = True
+_FOLDED[[ACCEPTED, TRADE, CANCELLED, AMENDED, TRIGGERED, BUSTED, LISTED, SUSPENDED, UNSUSPENDED]] = True
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,7 @@ class RiskFold:
         """Fold EVENT records that end with a whole command."""
         listed = events[events["type"] == LISTED].view(EVENT_LISTED_INSTRUMENT)
         self.units.update(zip(listed["symbol"].tolist(), listed["tick_lot_quote_units"].tolist(), strict=True))
-        # the last event of a command may be one of no interest here: then the look at its open orders comes later
+        # a command that places ends with one of these, so the look at its open orders always comes
         events = events[_FOLDED[events["type"]] & (events["type"] != LISTED)]
         terms = events.view(EVENT_ORDER)
         names = ("seq", "ts_ns", "type", "flags", "side", "reason", "symbol", "account", "maker_account",
@@ -122,7 +123,9 @@ class RiskFold:
                 self._check_open(seq, ts_ns, self._placed)
                 self._placed = None
 
-    def _breach(self, seq: int, ts_ns: int, kind: str, account: int, symbol: int | None, value: int, limit: int) -> None:
+    def _breach(
+        self, seq: int, ts_ns: int, kind: str, account: int, symbol: int | None, value: int, limit: int
+    ) -> None:
         """A limit is broken: an alert, and a suspension unless the account is suspended already."""
         held = self.account(account)
         self.alerts.append(Alert(seq, ts_ns, kind, account, None, symbol, value, limit, not held.suspended))
