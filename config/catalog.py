@@ -4,7 +4,7 @@ Ids count from 0 in the order of listing, assets and instruments apart, exactly 
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -29,11 +29,10 @@ class Asset:
     id: int
     name: str
     decimals: int
+    scale: Scale = field(init=False, compare=False, repr=False)  # one minor unit
 
-    @property
-    def scale(self) -> Scale:
-        """One minor unit."""
-        return Scale(1, self.decimals)
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "scale", Scale(1, self.decimals))
 
     def to_dict(self) -> dict[str, Any]:
         """The fields as in the TOML form."""
