@@ -225,9 +225,7 @@ class Catalog:
             fill_list_asset(commands[at : at + 1], asset.name, asset.decimals)
         for at, instrument in enumerate(self.instruments, len(self.assets)):
             terms = {name: getattr(instrument, name) for name in LISTING_FIELDS}
-            fill_list_instrument(
-                commands[at : at + 1], instrument.symbol, instrument.base, instrument.quote, terms
-            )
+            fill_list_instrument(commands[at : at + 1], instrument.symbol, instrument.base, instrument.quote, terms)
         return commands
 
     def to_dict(self) -> dict[str, list[dict[str, Any]]]:

@@ -77,9 +77,7 @@ def check_asset(fields: dict[str, Any], catalog: Catalog, where: str) -> tuple[s
     return name, _integer(fields, "decimals", where, 0, MAX_DECIMALS)
 
 
-def check_instrument(
-    fields: dict[str, Any], catalog: Catalog, where: str
-) -> tuple[str, Asset, Asset, dict[str, int]]:
+def check_instrument(fields: dict[str, Any], catalog: Catalog, where: str) -> tuple[str, Asset, Asset, dict[str, int]]:
     """Symbol, base, quote and the integers (LISTING_FIELDS) of an instrument about to be listed; raises ConfigError."""
     for field in REQUIRED_FIELDS:
         _present(fields, field, where)
@@ -120,9 +118,7 @@ def _steps(fields: dict[str, Any], base: Asset, quote: Asset, where: str) -> dic
     return {"lot_base_units": lot_units, "tick_lot_quote_units": product}
 
 
-def _band(
-    fields: dict[str, Any], base: Asset, quote: Asset, terms: dict[str, int], where: str
-) -> dict[str, int]:
+def _band(fields: dict[str, Any], base: Asset, quote: Asset, terms: dict[str, int], where: str) -> dict[str, int]:
     """price_min_ticks and price_max_ticks."""
     tick = tick_scale(base, quote, terms["lot_base_units"], terms["tick_lot_quote_units"])
     low = _units(fields, "price_min", tick, "on tick, a multiple of tick_size", where)
@@ -134,9 +130,7 @@ def _band(
     return {"price_min_ticks": low, "price_max_ticks": high}
 
 
-def _limits(
-    fields: dict[str, Any], base: Asset, quote: Asset, terms: dict[str, int], where: str
-) -> dict[str, int]:
+def _limits(fields: dict[str, Any], base: Asset, quote: Asset, terms: dict[str, int], where: str) -> dict[str, int]:
     """The optional limits, 0 where not given."""
     lot = Scale.of_ratio(terms["lot_base_units"], 10**base.decimals)
     limits = dict.fromkeys(("qty_min_lots", "qty_max_lots", "min_notional", "market_collar_ppm", "max_open_orders"), 0)
