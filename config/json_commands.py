@@ -358,7 +358,7 @@ def _wide(
 
 
 _WIDE_OPS = frozenset(("bust", "list_asset", "list_instrument"))
-_OP_OFFSET = int((COMMAND.fields or {})["op"][1])
+_OP_OFFSET = int(COMMAND.fields["op"][1])  # type: ignore[index]
 _LISTINGS = (int(Op.LIST_ASSET), int(Op.LIST_INSTRUMENT))
 
 # --- the entry points -------------------------------------------------------------------------------------------------
