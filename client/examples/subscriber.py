@@ -1,4 +1,4 @@
-"""Keep a symbol's book from the public feed: python subscriber.py SYMBOL [PORT_BASE]. Stop it, let it go on: it recovers."""
+"""Keep a symbol's book from the public feed: python subscriber.py SYMBOL [PORT_BASE]. Stopped, it recovers."""
 
 import json
 import sys

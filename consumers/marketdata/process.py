@@ -113,10 +113,10 @@ class MarketData:
 
 
 def market_ring(name: str, epoch: int, capacity: int, mseq: int) -> Ring:
-    """The supervisor's market ring (made here where there is none), moved on to where its last `capacity` records begin.
+    """The supervisor's market ring (made here where there is none), no further back than its capacity from `mseq`.
 
-    This process is the ring's one writer: where it is new and the history is not, it jumps forward. A reader behind that
-    finds itself lapped and reads the feed log.
+    This process is the ring's one writer: where the ring is new and the history is not, it jumps forward. A reader
+    behind that finds itself lapped and reads the feed log.
     """
     segment = f"/{name}.market"
     try:
