@@ -109,7 +109,7 @@ def _drive(demo: _Demo, summary: Any) -> dict[str, Any]:
     feed = demo.verb("feed", str(summary.commands_path), "--rate", "max", "--via", "shm")
     status = demo.wait_for_all()
     seconds = time.monotonic() - began
-    latency = {counts.consumer: counts.percentiles() for counts in read_metrics(demo.name)}
+    latency = {counts.name: counts.percentiles() for counts in read_metrics(demo.name)}
     checks = demo.verb("reconcile", check=False)
     venue = compare(demo.data, Path(summary.expected_path))
     trades = venue.pop("trades_found")
