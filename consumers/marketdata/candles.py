@@ -55,23 +55,37 @@ class Day:
 
     def __init__(self) -> None:
         self.minutes: deque[Candle] = deque()
-        self.last_ticks = 0
+        self.last_ticks = self.high_ticks = self.low_ticks = 0
+        self.volume_lots = self.quote_volume = self.trades = 0
 
     def add(self, ts_ns: int, price_ticks: int, lots: int, quote: int) -> None:
         """Take in a trade."""
         minute = ts_ns // (60 * NS)
-        if not self.minutes or self.minutes[-1].start != minute:
+        first = not self.minutes
+        if first or self.minutes[-1].start != minute:
             self.minutes.append(begin(minute, price_ticks))
         self.minutes[-1].add(price_ticks, lots, quote)
+        self.high_ticks = price_ticks if first else max(self.high_ticks, price_ticks)
+        self.low_ticks = price_ticks if first else min(self.low_ticks, price_ticks)
         self.last_ticks = price_ticks
+        self._count(lots, quote, 1)
 
     def roll(self, minute: int) -> bool:
         """Drop what is older than 24 hours; whether anything was."""
         dropped = False
         while self.minutes and self.minutes[0].start <= minute - WINDOW_MINUTES:
-            self.minutes.popleft()
+            gone = self.minutes.popleft()
+            self._count(-gone.volume_lots, -gone.quote_volume, -gone.trades)
             dropped = True
+        if dropped and self.minutes:
+            self.high_ticks = max(kept.high_ticks for kept in self.minutes)
+            self.low_ticks = min(kept.low_ticks for kept in self.minutes)
         return dropped
+
+    def _count(self, lots: int, quote: int, trades: int) -> None:
+        self.volume_lots += lots
+        self.quote_volume += quote
+        self.trades += trades
 
     def take_back(self, ts_ns: int, lots: int, quote: int) -> bool:
         """Undo a busted trade's volume; False where its minute has gone."""
@@ -79,6 +93,7 @@ class Day:
         for kept in reversed(self.minutes):
             if kept.start == minute:
                 kept.take_back(lots, quote)
+                self._count(-lots, -quote, -1)
                 return True
         return False
 
@@ -86,14 +101,14 @@ class Day:
         """All of it as one candle; zeros where nothing traded."""
         if not self.minutes:
             return Candle(0, 0, 0, 0, self.last_ticks)
-        parts = self.minutes
+        first = self.minutes[0]
         return Candle(
-            parts[0].start,
-            parts[0].open_ticks,
-            max(part.high_ticks for part in parts),
-            min(part.low_ticks for part in parts),
+            first.start,
+            first.open_ticks,
+            self.high_ticks,
+            self.low_ticks,
             self.last_ticks,
-            sum(part.volume_lots for part in parts),
-            sum(part.quote_volume for part in parts),
-            sum(part.trades for part in parts),
+            self.volume_lots,
+            self.quote_volume,
+            self.trades,
         )

@@ -113,7 +113,8 @@ class Publisher:
         """One round: requests, records, cursors. Whether there were records."""
         self._subscriptions()
         self._requests()
-        marketdata = self._marketdata_at()  # before the ring is looked at: all of it is in the ring by then
+        # Before the ring is looked at: all that it has committed is in the ring by then. Not looked up while at rest.
+        marketdata = self._marketdata_at() if self.events.published > self.progress.sequence else 0
         records = self._next()
         if records is not None:
             self._send(records)

@@ -1,4 +1,4 @@
-"""What the ROUTER answers: snapshot, replay, symbols. Whatever comes in, one answer goes out and nothing else happens."""
+"""What the ROUTER answers: snapshot, replay, symbols. Whatever comes in, one answer goes out, nothing else happens."""
 
 from pathlib import Path
 from typing import Any

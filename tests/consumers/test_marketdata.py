@@ -1,5 +1,6 @@
 """Market data against the engine's own book and a plain recomputation; publisher over real sockets."""
 
+import random
 from collections import defaultdict
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import numpy as np
 import pytest
 
 from config.catalog import Catalog
-from consumers.marketdata.candles import NS, SECONDS
+from consumers.marketdata.candles import NS, SECONDS, WINDOW_MINUTES, Day
 from consumers.marketdata.fold import MarketFold, fold_all
 from engine.core import Engine
 from ringbuf.codes import EventType, MarketType
@@ -80,3 +81,21 @@ def test_a_history_folded_in_pieces_gives_the_same_records(tmp_path: Path) -> No
         parts.append(fold.take())
     assert np.concatenate(parts).tobytes() == whole.tobytes()
     assert Catalog.from_events(events).instruments
+
+
+def test_the_rolling_day_is_what_a_plain_recomputation_gives() -> None:
+    dice = random.Random(3)
+    day, kept = Day(), []
+    minute = 1_000_000
+    for _ in range(3000):
+        minute += dice.choice((0, 0, 1, 5, 400))
+        day.roll(minute)
+        kept = [trade for trade in kept if trade[0] > minute - WINDOW_MINUTES]
+        price, lots = dice.randrange(90, 110), dice.randrange(1, 9)
+        day.add(minute * 60 * NS, price, lots, price * lots)
+        kept.append((minute, price, lots))
+        total = day.total()
+        prices = [price for _, price, _ in kept]
+        assert (total.open_ticks, total.high_ticks, total.low_ticks) == (prices[0], max(prices), min(prices))
+        assert (total.volume_lots, total.trades) == (sum(lots for _, _, lots in kept), len(kept))
+        assert total.quote_volume == sum(price * lots for _, price, lots in kept)
