@@ -1,7 +1,7 @@
 """Composing event records in their ring slots.
 
-`open_event` starts the next record; the caller fills it and applies it. Its flags and checksum are settled when the next one
-opens or the command ends: only then is it known whether it was the last.
+`open_event` starts the next record; the caller fills it and applies it. Its flags and checksum are settled when the
+next one opens or the command ends: only then is it known whether it was the last.
 """
 
 import numpy as np

@@ -4,7 +4,6 @@ from typing import Any
 
 import numpy as np
 
-import ringbuf.jit  # noqa: F401  (names the compile cache before kernels are made)
 from engine.apply import apply_events
 from engine.compose import OUT, out_at
 from engine.decide import decide

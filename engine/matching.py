@@ -186,4 +186,3 @@ def match(state, out, slot):
     else:
         event = event_at(out.open)
         event.flags |= FLAG_RESTS
-

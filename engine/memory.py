@@ -8,7 +8,6 @@ both. Every index that comes from outside is checked before it becomes an addres
 from collections.abc import Callable
 from typing import Any
 
-import ringbuf.jit  # noqa: F401  (names the compile cache before numba is imported)
 import numpy as np
 from llvmlite import ir
 from numba import from_dtype, types

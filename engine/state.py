@@ -311,7 +311,8 @@ class State:
         for name in ("max_orders", "max_levels", "max_nodes", "max_instruments", "max_assets", "max_events"):
             self.record[name] = getattr(limits, name)
         self.record["max_account_orders"] = limits.max_account_orders
-        for name, table_name in (("account", "accounts"), ("balance", "balances"), ("id", "ids"), ("client", "clients")):
+        masks = (("account", "accounts"), ("balance", "balances"), ("id", "ids"), ("client", "clients"))
+        for name, table_name in masks:
             self.record[f"{name}_mask"] = cells[table_name] - 1
         self.record["busted_mask"] = cells["busted"] - 1
         for name in ("order_next", "level_next", "node_next"):

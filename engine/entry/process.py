@@ -254,7 +254,7 @@ def _loop(entry: Entry, told: list[int]) -> None:
 
 
 def main(context: "Context") -> int:
-    """Serve until SIGTERM or the supervisor is gone, then answer what is under way. 0 = stopped, 1 = a named failure."""
+    """Serve until SIGTERM or the supervisor is gone, then answer what is under way. 0 = stopped, 1 = a named error."""
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(name)s %(message)s")
     told: list[int] = []
 

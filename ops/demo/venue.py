@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import orjson
 
 from config.catalog import Catalog
@@ -12,6 +13,7 @@ from engine.core import Engine
 from ringbuf.codes import EventType
 
 CHUNK = 65536
+LISTINGS = [int(EventType.LISTED_ASSET), int(EventType.LISTED_INSTRUMENT)]
 
 
 def compare(data: Path, expected_path: Path) -> dict[str, Any]:
@@ -20,13 +22,13 @@ def compare(data: Path, expected_path: Path) -> dict[str, Any]:
     catalog = Catalog()
     engine = Engine()
     clients: dict[int, tuple[int, int]] = {}
-    found: list[dict[str, Any]] = []
+    found: list[tuple[Any, ...]] = []
     with JournalReader(data) as journal:
         seq, last = 1, journal.last
         while seq <= last:
             events = journal.read(seq, min(CHUNK, last - seq + 1))
             engine.apply(events)
-            for event in events[(events["type"] == EventType.LISTED_ASSET) | (events["type"] == EventType.LISTED_INSTRUMENT)]:
+            for event in events[np.isin(events["type"], LISTINGS)]:
                 catalog.fold(event)
             for event in events[events["type"] == EventType.ACCEPTED]:
                 clients[int(event["order_id"])] = (int(event["account"]), int(event["client_id"]))
@@ -34,7 +36,7 @@ def compare(data: Path, expected_path: Path) -> dict[str, Any]:
                 found.append(_trade(encode(event, catalog), clients))
             seq += len(events)
     wanted = [_wanted(trade) for trade in expected["trades"]]
-    reproduced = sum(1 for one, other in zip(wanted, found, strict=False) if one == other)
+    reproduced = sum(one == other for one, other in zip(wanted, found, strict=False))
     books = {symbol: _book(engine, catalog, symbol) for symbol in expected["books"]}
     return {
         "trades_expected": len(wanted),

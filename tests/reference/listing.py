@@ -73,9 +73,7 @@ def _positive(unit: Unit, value: object) -> int:
     return units.numerator
 
 
-def read_instrument(
-    fields: dict[str, Any], assets: dict[str, Asset], instruments: dict[str, Instrument]
-) -> Instrument:
+def read_instrument(fields: dict[str, Any], assets: dict[str, Asset], instruments: dict[str, Instrument]) -> Instrument:
     """The instrument that these fields list; malformed for every reason that INTERFACES gives to refuse one."""
     symbol = read_name(fields.get("symbol"))
     base_name, quote_name = fields.get("base"), fields.get("quote")
