@@ -8,10 +8,9 @@ from typing import Any
 import numpy as np
 
 from consumers.marketdata.candles import SECONDS
-from consumers.marketdata.fold import MarketFold
+from consumers.marketdata.fold import M_STATUS, M_TICKER, M_TRADE, MarketFold
 from consumers.store import Store, StoreView, encode_key
 from consumers.stored import LISTED, Tables
-from ringbuf.codes import MarketType
 from ringbuf.records import MARKET, RECORD_SIZE
 
 NAME = "marketdata"
@@ -33,24 +32,33 @@ def topic_key(kind: int, symbol: int, interval: int, seq: int) -> bytes:
 
 def put_feed(txn: Any, store: Tables, records: np.ndarray) -> None:
     """Append records to the feed log, index them, keep latest ticker and trades, drop what is too old."""
-    feed, topics = store.db("feed"), store.db("topics")
     raw = records.tobytes()
     names = ("mseq", "seq", "type", "symbol", "interval")
+    feed: list[tuple[bytes, bytes]] = []
+    topics: list[tuple[bytes, bytes]] = []
+    trades: list[tuple[bytes, bytes]] = []
+    latest: dict[tuple[str, int], bytes] = {}
     seen = b""
     for at, (mseq, seq, kind, symbol, interval) in enumerate(zip(*(records[n].tolist() for n in names), strict=True)):
         row = raw[at * RECORD_SIZE : (at + 1) * RECORD_SIZE]
-        key = encode_key(mseq)
-        txn.put(key, row, db=feed)
+        key = mseq.to_bytes(8, "big")
+        feed.append((key, row))
         topic = topic_key(kind, symbol, interval, seq)
         if topic != seen:
-            txn.put(topic, key, db=topics)
+            topics.append((topic, key))
             seen = topic
-        if kind == MarketType.TRADE:
-            txn.put(encode_key(symbol, seq), row, db=store.db("trades"))
-        elif kind == MarketType.TICKER:
-            txn.put(encode_key(symbol), row, db=store.db("tickers"))
-        elif kind == MarketType.STATUS:
-            txn.put(encode_key(symbol), row, db=store.db("status"))
+        if kind == M_TRADE:
+            trades.append((encode_key(symbol, seq), row))
+        elif kind == M_TICKER:
+            latest["tickers", symbol] = row
+        elif kind == M_STATUS:
+            latest["status", symbol] = row
+    topics.sort()  # neighbours in the tree one after another: half the time
+    for table, rows, append in (("feed", feed, True), ("topics", topics, False), ("trades", trades, False)):
+        with txn.cursor(db=store.db(table)) as cursor:
+            cursor.putmulti(rows, append=append)
+    for (table, symbol), row in latest.items():
+        txn.put(encode_key(symbol), row, db=store.db(table))
     if len(records):
         _prune(txn, store, int(records["mseq"][-1]) - FEED_KEPT)
 
