@@ -159,6 +159,10 @@ class Feed:
         assert self._link is not None
         events = self._link.receive(timeout_ms if self._pending else min(timeout_ms, 2))
         now_s = time.monotonic()
+        # First those that entry had no room for: the others are taken off the front, one an answer.
+        for refused in events[events["seq"] == 0]:
+            self._again(int(refused["account"]), int(refused["client_id"]))
+        events = events[events["seq"] != 0]
         self._history.catalog.fold_all(events)
         mine = events[events["session"] == self._link.session]
         finished = min(self._link.own_answers(mine), len(self._pending))
@@ -176,14 +180,11 @@ class Feed:
             self._look_after(now_s)
 
     def _heed(self, link: EntryClient) -> None:
-        """Entry's own words: another session = answers lost; overloaded = send that one again."""
+        """Entry's own words: another session = what was under way is lost or not answered to us."""
         session = link.answered_session()
         if session is not None and session != link.session:
             self._reopen("order entry was restarted")
             return
-        for notice in link.notices:
-            if notice.get("reason") == "overloaded":
-                self._again(int(notice["account"]), int(notice["client_id"]))
         link.notices.clear()
 
     def _again(self, account: int, client_id: int) -> None:

@@ -13,6 +13,7 @@ from ringbuf.records import COMMAND, EVENT, RECORD_SIZE
 ENTRY_LANE = 1  # the order entry's command lane, fixed: the top byte of its sessions
 HELLO_S = 5.0
 _SESSION_BITS = 24
+_SESSION_MASK = (1 << _SESSION_BITS) - 1
 
 
 class NoAnswer(Exception):
@@ -22,7 +23,7 @@ class NoAnswer(Exception):
 class EntryClient:
     """One connection to order entry. Not for use by several threads.
 
-    `session`: what the answers' `session` field holds. `notices`: JSON frames, no events (`overloaded`, errors).
+    `session`: what the answers' `session` field holds. `notices`: JSON frames, no events (hello, errors).
     Open one anew after entry was restarted: what the old one had not sent is dropped with it, so nothing goes twice.
     """
 
@@ -68,15 +69,23 @@ class EntryClient:
         return found
 
     def send(self, commands: np.ndarray) -> int:
-        """Send COMMAND records as one message; how many went out (all)."""
+        """Send COMMAND records as one message; how many went out (all). Stamps their session.
+
+        So stamped they are taken by the entry that gave the session and by no other: see `answered_session`.
+        """
         if commands.dtype.itemsize != RECORD_SIZE:
             raise ValueError(f"commands: expected records of {RECORD_SIZE} bytes, found {commands.dtype}")
         if len(commands):
-            self._socket.send(np.ascontiguousarray(commands).tobytes())
+            stamped = np.array(commands).view(COMMAND)
+            stamped["session"] = self.session & _SESSION_MASK
+            self._socket.send(stamped.tobytes())
         return len(commands)
 
     def receive(self, timeout_ms: int) -> np.ndarray:
-        """The events (EVENT) that have come, waiting for the first at most so long; JSON frames go to `notices`."""
+        """The events (EVENT) that have come, waiting for the first at most so long; JSON frames go to `notices`.
+
+        One of sequence 0 is no event but the answer `overloaded`: entry had no room, send that command again.
+        """
         found = self._early
         self._early = []
         if not found and not self._socket.poll(timeout_ms):
@@ -104,8 +113,9 @@ class EntryClient:
 
 
 def count_answers(events: np.ndarray, session: int) -> int:
-    """How many commands of `session` end among these events."""
-    return int(np.count_nonzero((events["session"] == session) & (events["flags"] & FLAG_LAST != 0)))
+    """How many commands of `session` end among these events; `overloaded` (sequence 0) is no end."""
+    ends = (events["session"] == session) & (events["flags"] & FLAG_LAST != 0) & (events["seq"] != 0)
+    return int(np.count_nonzero(ends))
 
 
 assert COMMAND.itemsize == RECORD_SIZE

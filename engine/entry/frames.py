@@ -1,7 +1,7 @@
 """Frames of order entry: which form they have, and what they become.
 
-A frame is one JSON command, or 128·n bytes of binary COMMAND records. Which of the two is seen from the frame: JSON
-begins with { and ends with }, and is tried first where the length would fit both.
+A frame is one JSON command, or 128·n bytes of binary COMMAND records. Which of the two is seen from the frame: text
+begins with { and holds no zero byte, a record always holds some.
 """
 
 import numpy as np
@@ -9,8 +9,8 @@ import orjson
 
 from config.catalog import Catalog
 from config.json_commands import TradeOf, decode_object
-from ringbuf.codes import NO_ID, Op
-from ringbuf.records import COMMAND, RECORD_SIZE
+from ringbuf.codes import FLAG_LAST, NO_ID, EventType, Reason
+from ringbuf.records import COMMAND, EVENT, RECORD_SIZE
 
 
 class FrameError(ValueError):
@@ -18,14 +18,14 @@ class FrameError(ValueError):
 
 
 def as_json(frame: bytes) -> object:
-    """The JSON value of a frame that looks like an object, else None."""
+    """The JSON value of a frame that is text and begins as an object does, else None. Raises FrameError."""
     text = frame.strip()
-    if not text.startswith(b"{") or not text.endswith(b"}"):
+    if not text.startswith(b"{") or b"\0" in frame:
         return None
     try:
         return orjson.loads(text)  # type: ignore[no-any-return]
-    except orjson.JSONDecodeError:
-        return None
+    except orjson.JSONDecodeError as error:
+        raise FrameError(f"frame: expected one JSON object ({error})") from error
 
 
 def json_command(value: object, catalog: Catalog, trade_of: TradeOf) -> tuple[np.ndarray, str | None]:
@@ -35,18 +35,34 @@ def json_command(value: object, catalog: Catalog, trade_of: TradeOf) -> tuple[np
     return command, wrong
 
 
-def malformed_command() -> np.ndarray:
-    """What a frame becomes that is no JSON object: the engine answers it `rejected` `malformed`."""
-    command = np.zeros(1, COMMAND)
-    command["op"] = Op.MALFORMED
-    command["account"] = 0xFFFFFFFF
-    command["client_id"] = NO_ID
-    command["orig_client_id"] = NO_ID
-    return command
-
-
 def binary_commands(frame: bytes) -> np.ndarray:
-    """COMMAND records of a frame; FrameError where its length is none of 128·n."""
+    """COMMAND records of a frame, one's own copy; FrameError where its length is none of 128·n."""
     if not frame or len(frame) % RECORD_SIZE:
         raise FrameError(f"frame: expected a JSON object or 128·n bytes of commands, found {len(frame)} bytes")
     return np.frombuffer(frame, COMMAND).copy()
+
+
+def notice(fields: dict[str, object]) -> bytes:
+    """Entry's own words as a JSON frame, never 128·n bytes long: so that no one takes it for records."""
+    text = orjson.dumps(fields)
+    return text if len(text) % RECORD_SIZE else text + b" "
+
+
+def overloaded_json(command: np.void) -> bytes:
+    """The answer to a command that found no room: an event's form, but no event, and so without a sequence."""
+    fields: dict[str, object] = {"type": "rejected", "account": int(command["account"])}
+    if int(command["client_id"]) != NO_ID:
+        fields["client_id"] = int(command["client_id"])
+    return notice({**fields, "reason": "overloaded"})
+
+
+def overloaded_records(commands: np.ndarray, session: int) -> bytes:
+    """The same as EVENT records: `rejected` `overloaded` of sequence 0, one for each of the COMMAND records."""
+    answers = np.zeros(len(commands), EVENT)
+    answers["type"], answers["reason"] = EventType.REJECTED, Reason.OVERLOADED
+    answers["flags"] = FLAG_LAST
+    answers["account"], answers["client_id"] = commands["account"], commands["client_id"]
+    answers["request_id"] = NO_ID
+    answers["symbol"] = commands["symbol"]
+    answers["session"] = session
+    return answers.tobytes()

@@ -2,6 +2,10 @@
 
 Answers are read from the event ring only as far as the durability mode allows, so that nobody is told what a crash
 can take back. A client that is not answered (restart of this process, of the engine) sends again: repeats are harmless.
+
+A binary command may name the session it belongs to (from the answer to hello). One of another session is not taken,
+the notice says which session this is: so what a client had queued for an entry that died never overtakes what was
+lost with it, which could then only be refused as `duplicate_client_id`.
 """
 
 import logging
@@ -20,8 +24,17 @@ from config.catalog import Catalog
 from config.json_events import encode
 from consumers.journal.format import JournalError
 from consumers.journal.reader import JournalReader
-from engine.entry.frames import FrameError, as_json, binary_commands, json_command, malformed_command
+from engine.entry.frames import (
+    FrameError,
+    as_json,
+    binary_commands,
+    json_command,
+    notice,
+    overloaded_json,
+    overloaded_records,
+)
 from engine.entry.routing import Routes
+from engine.entry.vetting import malformed_command, vet
 from ringbuf.cursor import CursorSource, CursorState
 from ringbuf.lanes import Lanes
 from ringbuf.reader import Lapped, RingReader
@@ -41,15 +54,16 @@ BUSY_MS = 1
 IDLE_MS = 20
 BEAT_S = 0.2
 DRAIN_S = 2.0
+NUMBERS = 1 << 24  # of sessions in one lane
+BINARY = 1  # lowest bit of a session number: the form in which its commands came and its answers go
 
 
 class Session:
-    """One client: its routing id, its number, the form it speaks."""
+    """One client: its routing id, its number (even; number | BINARY for what it sends as records)."""
 
     def __init__(self, identity: bytes, number: int) -> None:
         self.identity = identity
         self.number = number
-        self.binary = False
         self.frames: list[bytes] = []
 
 
@@ -77,7 +91,7 @@ class Entry:
         self._by_identity: dict[bytes, Session] = {}
         self._by_number: dict[int, Session] = {}
         # Not from 0: after a restart, answers to the sessions of before must find nobody rather than somebody else.
-        self._next = time.time_ns() >> 20 & 0xFFFFFF
+        self._next = _after(time.time_ns() >> 20 & ~BINARY)
 
     def _fold_history(self) -> None:
         """Learn every listing so far."""
@@ -112,56 +126,62 @@ class Entry:
         session = self._by_identity.get(identity)
         if session is None:
             while self._next in self._by_number:
-                self._next = (self._next + 1) & 0xFFFFFF
+                self._next = _after(self._next)
             session = Session(identity, self._next)
-            self._next = (self._next + 1) & 0xFFFFFF
+            self._next = _after(self._next)
             self._by_identity[identity] = self._by_number[session.number] = session
         return session
 
     def _frame(self, session: Session, frame: bytes) -> None:
-        value = as_json(frame)
+        try:
+            value = as_json(frame)
+            if value is None:
+                self._records(session, binary_commands(frame))
+                return
+        except FrameError as error:
+            session.frames.append(notice({"error": str(error)}))
+            self._send(session, malformed_command(), 0)
+            return
         if isinstance(value, dict) and value.get("op") == "hello":
             self._hello(session, value)
-        elif value is not None:
-            session.binary = False
-            command, wrong = json_command(value, self.catalog, self.trade_of)
-            if wrong is not None:
-                session.frames.append(orjson.dumps({"error": wrong}))
-            self._send(session, command)
-        elif frame.lstrip()[:1] == b"{":
-            session.frames.append(orjson.dumps({"error": "frame: expected one JSON object"}))
-            self._send(session, malformed_command())
-        else:
-            try:
-                commands = binary_commands(frame)
-            except FrameError as error:
-                session.frames.append(orjson.dumps({"error": str(error)}))
-                return
-            session.binary = True
-            self._send(session, commands)
+            return
+        command, wrong = json_command(value, self.catalog, self.trade_of)
+        if wrong is not None:
+            session.frames.append(notice({"error": wrong}))
+        self._send(session, command, 0)
+
+    def _records(self, session: Session, commands: np.ndarray) -> None:
+        """Binary commands; those of another session end the message here."""
+        meant = commands["session"] & (NUMBERS - 1)
+        others = np.flatnonzero((meant != 0) & (meant != session.number | BINARY))
+        if len(others):
+            commands = commands[: others[0]]
+            session.frames.append(notice({"op": "hello", "session": session.number | BINARY}))
+        for wrong in vet(commands, self.catalog, self.trade_of):
+            session.frames.append(notice({"error": wrong}))
+        self._send(session, commands, BINARY)
 
     def _hello(self, session: Session, hello: dict[str, Any]) -> None:
         if hello.get("cancel_on_disconnect"):
-            session.frames.append(orjson.dumps({"error": "cancel_on_disconnect: not part of this version"}))
+            session.frames.append(notice({"error": "cancel_on_disconnect: not part of this version"}))
             return
-        if hello.get("format", "json") not in ("json", "binary"):
-            session.frames.append(orjson.dumps({"error": "format: expected json or binary"}))
+        form = hello.get("format", "json")
+        if form not in ("json", "binary"):
+            session.frames.append(notice({"error": "format: expected json or binary"}))
             return
-        session.binary = hello.get("format") == "binary"
-        session.frames.append(orjson.dumps({"op": "hello", "session": session.number}))
+        number = session.number | BINARY if form == "binary" else session.number
+        session.frames.append(notice({"op": "hello", "session": number}))
 
-    def _send(self, session: Session, commands: np.ndarray) -> None:
+    def _send(self, session: Session, commands: np.ndarray, form: int) -> None:
         """Into the lane; what finds no room is answered `overloaded` here, without an event."""
-        commands["session"] = session.number
-        sent = self.lane.send(commands)
-        for command in commands[sent:]:
-            answer = {
-                "type": "rejected",
-                "reason": "overloaded",
-                "account": int(command["account"]),
-                "client_id": int(command["client_id"]),
-            }
-            session.frames.append(orjson.dumps(answer))
+        commands["session"] = session.number | form
+        over = commands[self.lane.send(commands) :]
+        if not len(over):
+            return
+        if form == BINARY:
+            session.frames.append(overloaded_records(over, self.lane.session(session.number | BINARY)))
+        else:
+            session.frames += [overloaded_json(command) for command in over]
 
     def answer(self) -> bool:
         """Route the next batch of events; whether there was one."""
@@ -175,12 +195,15 @@ class Entry:
         if events is None:
             return False
         self.catalog.fold_all(events)
-        touched = {}
+        touched: dict[int, Session] = {}
+        told = (-1, -1)
         for number, index in self.routes.route(events):
-            session = self._by_number.get(number)
-            if session is not None:
-                session.frames.append(self._encoded(session, events[index : index + 1]))
-                touched[number] = session
+            session = self._by_number.get(number & ~BINARY)
+            if session is None or told == (session.number, index):
+                continue  # gone, or told in its other form
+            told = (session.number, index)
+            session.frames.append(self._encoded(number, events[index : index + 1]))
+            touched[session.number] = session
         for session in touched.values():
             self._flush(session)
         self.cursor.set(self.reader.position)
@@ -199,9 +222,9 @@ class Entry:
         self.reader.seek(seq - 1)
         self.cursor.set(seq - 1)
 
-    def _encoded(self, session: Session, event: np.ndarray) -> bytes:
+    def _encoded(self, number: int, event: np.ndarray) -> bytes:
         assert event.dtype == EVENT
-        return event.tobytes() if session.binary else orjson.dumps(encode(event[0], self.catalog))
+        return event.tobytes() if number & BINARY else orjson.dumps(encode(event[0], self.catalog))
 
     def _flush(self, session: Session) -> None:
         """Send what is ready for a session; one that has gone, or takes nothing any more, is forgotten."""
@@ -229,6 +252,11 @@ class Entry:
         self.cursor.close()
         self.lanes.close()
         self.ring.close()
+
+
+def _after(number: int) -> int:
+    """The session number after this one; never 0, which in a binary command means none."""
+    return (number + 2) % NUMBERS or 2
 
 
 def _loop(entry: Entry, told: list[int]) -> None:

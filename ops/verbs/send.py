@@ -70,6 +70,8 @@ def _answers(client: EntryClient, history: History, text: str, timeout_s: float)
             every = np.concatenate(events)
             history.catalog.fold_all(every)
             return encode_all(every, history.catalog)
+        if client.answered_session() is not None:
+            raise NoAnswer(f"order entry was restarted, not known whether it took {text}")
         if client.notices:
             return [client.notices.pop(0)]
     raise NoAnswer(f"no answer within {timeout_s:g} s to {text}")

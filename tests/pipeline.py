@@ -1,0 +1,161 @@
+"""A running pipeline for tests: real processes on a data directory, a name and ports of their own."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from ops.run_file import PORTS
+from ringbuf.shm import SHM_ROOT, unlink
+
+ROOT = Path(__file__).resolve().parents[1]
+INSTRUMENTS = ROOT / "config" / "instruments.toml"
+PATIENCE_S = 60.0
+PROGRAM = """
+import sys
+from pathlib import Path
+from ops.pipeline import start
+from ops.processes import PROCESSES
+name, data, config, instruments, base, *wanted = sys.argv[1:]
+table = tuple(spec for spec in PROCESSES if spec.name in wanted)
+said = lambda run: print("ready", flush=True)
+sys.exit(start(name, Path(data), "laptop", Path(config) if config else None, Path(instruments), int(base), said, table))
+"""
+
+
+def free_port_base() -> int:
+    """A base whose every port is free just now."""
+    for base in range(21000 + os.getpid() % 400 * 40, 60000, 20):
+        sockets = []
+        try:
+            for offset in PORTS.values():
+                one = socket.socket()
+                sockets.append(one)
+                one.bind(("127.0.0.1", base + offset))
+            return base
+        except OSError:
+            continue
+        finally:
+            for one in sockets:
+                one.close()
+    raise AssertionError("no free ports")
+
+
+def eventually(condition: Callable[[], Any], what: str, patience_s: float = PATIENCE_S) -> Any:
+    """What the condition gives once it is true."""
+    deadline = time.monotonic() + patience_s
+    while not (found := condition()):
+        assert time.monotonic() < deadline, f"not within {patience_s} s: {what}"
+        time.sleep(0.01)
+    return found
+
+
+class Pipeline:
+    """`up` and the other verbs on one data directory."""
+
+    _made = 0
+
+    def __init__(self, folder: Path, instruments: Path = INSTRUMENTS, config: str = "") -> None:
+        Pipeline._made += 1
+        self.data = folder / "data"
+        self.data.mkdir(parents=True, exist_ok=True)
+        self.name = f"mltest-{os.getpid()}-{Pipeline._made}"
+        self.base = free_port_base()
+        self.instruments = instruments
+        self.config = folder / "config.toml" if config else None
+        if self.config is not None:
+            self.config.write_text(config)
+        self._supervisor: subprocess.Popen[str] | None = None
+
+    @property
+    def endpoint(self) -> str:
+        """Order entry's address."""
+        return f"tcp://127.0.0.1:{self.base}"
+
+    def verb(self, verb: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run a verb as a user types it."""
+        command = [sys.executable, "-m", "ops.cli", verb, "--data", str(self.data), "--name", self.name, *arguments]
+        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
+
+    def report(self, verb: str, *arguments: str) -> dict[str, Any]:
+        """The JSON object of a verb that must end with 0."""
+        done = self.verb(verb, *arguments, "--json")
+        assert done.returncode == 0, (
+            f"{verb} ended with {done.returncode}: {done.stderr[-2000:]}\n{done.stdout[-2000:]}"
+        )
+        found: dict[str, Any] = json.loads(done.stdout)
+        return found
+
+    def popen(self, verb: str, *arguments: str) -> "subprocess.Popen[str]":
+        """Start a verb."""
+        command = [sys.executable, "-m", "ops.cli", verb, "--data", str(self.data), "--name", self.name, *arguments]
+        return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+    def up(self) -> dict[str, Any]:
+        """Every process, in the background; run.json's content."""
+        more = ["--config", str(self.config)] if self.config else []
+        base = str(self.base)
+        return self.report("up", "--detach", "--port-base", base, "--instruments", str(self.instruments), *more)
+
+    def start(self, processes: Sequence[str]) -> None:
+        """Only these processes, under a supervisor that is this one's child."""
+        arguments = [self.name, str(self.data), str(self.config or ""), str(self.instruments), str(self.base)]
+        command = [sys.executable, "-c", PROGRAM, *arguments, *processes]
+        self._supervisor = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+        assert self._supervisor.stdout is not None
+        assert self._supervisor.stdout.readline() == "ready\n", "the processes did not start"
+
+    def run_file(self) -> dict[str, Any]:
+        """run.json as it is now."""
+        found: dict[str, Any] = json.loads((self.data / "run.json").read_text())
+        return found
+
+    def pid(self, process: str) -> int:
+        """The pid of a process, 0 while it has none."""
+        return int(self.run_file()["processes"][process]["pid"])
+
+    def restarts(self, process: str) -> int:
+        """How often it was started again, counted once it works."""
+        row = self.run_file()["processes"][process]
+        return int(row["restarts"]) if row["state"] == "running" else -1
+
+    def settled(self) -> dict[str, Any]:
+        """Wait until every process runs and every consumer has caught up; `status` then."""
+        found: dict[str, Any] = {}
+
+        def quiet() -> bool:
+            found.update(self.report("status"))
+            running = all(row["state"] == "running" and row["pid"] for row in found["processes"].values())
+            return running and all(row["lag"] == 0 for row in found["consumers"].values())
+
+        eventually(quiet, "every process running and caught up")
+        return found
+
+    def stop(self) -> None:
+        """Stop whatever runs and remove what a killed one left."""
+        if self._supervisor is not None:
+            self._supervisor.terminate()
+            assert self._supervisor.wait(60) == 0
+            assert self._supervisor.stdout is not None
+            self._supervisor.stdout.close()
+            self._supervisor = None
+        elif (self.data / "run.json").exists():
+            self.verb("down")
+        for path in SHM_ROOT.glob(f"{self.name}.*"):
+            unlink(f"/{path.name}")
+
+
+@contextmanager
+def pipeline(folder: Path, **more: Any) -> Iterator[Pipeline]:
+    """A pipeline that is stopped at the end, whatever happened."""
+    made = Pipeline(folder, **more)
+    try:
+        yield made
+    finally:
+        made.stop()
