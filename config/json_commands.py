@@ -7,7 +7,6 @@ can put the reason in its place behind those that only it can know (duplicate id
 An optional key whose value is null counts as absent; unknown keys are ignored.
 """
 
-import struct
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -15,6 +14,16 @@ import numpy as np
 import orjson
 
 from config.catalog import Catalog, Instrument, fill_list_asset, fill_list_instrument
+from config.command_text import (
+    MAX_ACCOUNT,
+    Draft,
+    Malformed,
+    read_identity,
+    read_steps,
+    read_symbol,
+    read_whole,
+    read_word,
+)
 from config.decimals import MAX_UNITS, split_decimal
 from config.errors import ConfigError
 from config.instruments import check_asset, check_instrument
@@ -42,10 +51,6 @@ from ringbuf.records import COMMAND, COMMAND_BUST, RECORD_SIZE
 
 TradeOf = Callable[[int], np.void | None]  # sequence → the EVENT record there, None where there is none
 
-# COMMAND as one struct, so that a record is written in one call; held to the dtype by an assertion below.
-_PACK = struct.Struct("<qq8BII9q3B13xII")
-assert _PACK.size == RECORD_SIZE
-
 _SIDES = {"buy": int(Side.BUY), "sell": int(Side.SELL)}
 _TYPES = {t.name.lower(): int(t) for t in OrderType}
 _TIFS = {t.name.lower(): int(t) for t in Tif}
@@ -59,142 +64,44 @@ _TIFS_OF = {
     _STOP: (_GTC, _GTD),
     _STOP_LIMIT: (_GTC, _IOC, _GTD),
 }
-MAX_ACCOUNT = NO_ACCOUNT - 1
-
-
-class _Malformed(Exception):
-    """The text is no command; carries what is wrong, for whoever asks."""
-
-
-class _Draft:
-    """The fields of one COMMAND while its text is being read."""
-
-    __slots__ = (
-        "account", "budget", "client_id", "display", "expire", "flags", "mask", "op", "order_id", "orig_client_id",
-        "price", "price_places", "qty", "qty_places", "refuse", "side", "stop", "stop_places", "stp", "symbol",
-        "tif", "ts_ns", "type",
-    )  # fmt: skip
-
-    def __init__(self, op: int) -> None:
-        self.op = op
-        self.ts_ns = self.flags = self.side = self.type = self.tif = self.stp = self.mask = self.refuse = 0
-        self.symbol, self.account = NO_SYMBOL, NO_ACCOUNT
-        self.client_id = self.orig_client_id = NO_ID
-        self.order_id = self.price = self.qty = self.stop = self.display = self.expire = self.budget = 0
-        self.price_places = self.qty_places = self.stop_places = 0
-
-    def pack_into(self, buffer: Any, offset: int) -> None:
-        """Write the 128 bytes of this command."""
-        _PACK.pack_into(
-            buffer, offset,
-            self.ts_ns, 0,
-            self.op, self.flags, self.side, self.type, self.tif, self.stp, self.mask, self.refuse,
-            self.symbol, self.account,
-            self.client_id, self.order_id, self.orig_client_id, self.price, self.qty, self.stop, self.display,
-            self.expire, self.budget,
-            self.price_places, self.qty_places, self.stop_places,
-            0, 0,
-        )  # fmt: skip
-
-    def refuse_with(self, reason: Reason) -> None:
-        """Keep the first reason found; the readers come in the order of the reasons."""
-        if not self.refuse:
-            self.refuse = int(reason)
-
-
-# --- reading single fields; each raises _Malformed ---------------------------------------------------------------
-
-
-def _whole(fields: dict[str, Any], key: str, low: int, high: int) -> int:
-    value = fields.get(key)
-    if type(value) is not int or not low <= value <= high:
-        raise _Malformed(f"{key}: expected a whole number from {low} to {high}")
-    return value
-
-
-def _word(fields: dict[str, Any], key: str, words: dict[str, int], default: int | None = None) -> int:
-    value = fields.get(key)
-    if value is None and default is not None:
-        return default
-    code = words.get(value) if type(value) is str else None
-    if code is None:
-        raise _Malformed(f"{key}: expected one of {', '.join(words)}")
-    return code
-
-
-def _identity(draft: _Draft, fields: dict[str, Any]) -> None:
-    draft.account = _whole(fields, "account", 0, MAX_ACCOUNT)
-    draft.client_id = _whole(fields, "client_id", 0, MAX_UNITS)
-
-
-def _symbol(draft: _Draft, fields: dict[str, Any], catalog: Catalog, required: bool) -> Instrument | None:
-    value = fields.get("symbol")
-    if value is None and not required:
-        return None
-    if type(value) is not str:
-        raise _Malformed("symbol: expected a string")
-    instrument = catalog.find_instrument(value)
-    if instrument is None:
-        draft.refuse_with(Reason.UNKNOWN_SYMBOL)
-    else:
-        draft.symbol = instrument.id
-    return instrument
-
-
-def _steps(draft: _Draft, fields: dict[str, Any], key: str, instrument: Instrument | None) -> tuple[int, bool]:
-    """A price (``*price``) in ticks or a quantity in lots, and whether the key was there."""
-    value = fields.get(key)
-    if value is None:
-        return 0, False
-    try:
-        if instrument is None:  # nothing to measure by, the symbol is refused anyway; it still has to be a number
-            split_decimal(value)
-            return 0, True
-        is_price = key == "price" or key == "stop_price"
-        units, exact = (instrument.price_scale if is_price else instrument.qty_scale).parse(value)
-    except ValueError as error:
-        raise _Malformed(f"{key}: expected a decimal string ({error})") from error
-    if not exact:
-        draft.refuse_with(Reason.PRICE_OFF_TICK if is_price else Reason.QTY_OFF_LOT)
-    return units, True
 
 
 # --- one reader an op ---------------------------------------------------------------------------------------------
 
 
-def _transfer(draft: _Draft, fields: dict[str, Any], catalog: Catalog) -> None:
-    _identity(draft, fields)
+def _transfer(draft: Draft, fields: dict[str, Any], catalog: Catalog) -> None:
+    read_identity(draft, fields)
     name = fields.get("asset")
     asset = catalog.find_asset(name) if type(name) is str else None
     if asset is None:
-        raise _Malformed("asset: expected a declared asset")
+        raise Malformed("asset: expected a declared asset")
     try:
         draft.qty = asset.scale.exact(fields.get("amount"))
     except ValueError as error:
-        raise _Malformed(f"amount: expected a decimal string in {asset.decimals} decimals ({error})") from error
+        raise Malformed(f"amount: expected a decimal string in {asset.decimals} decimals ({error})") from error
     if draft.qty <= 0:
-        raise _Malformed("amount: expected a value above zero")
+        raise Malformed("amount: expected a value above zero")
     draft.symbol, draft.mask = asset.id, HAS_QTY
 
 
-def _place(draft: _Draft, fields: dict[str, Any], catalog: Catalog) -> None:
-    _identity(draft, fields)
-    draft.side = _word(fields, "side", _SIDES)
-    draft.type = _word(fields, "type", _TYPES)
-    draft.tif = _word(fields, "tif", _TIFS, _GTC)
-    draft.stp = _word(fields, "stp", _STPS, int(Stp.CANCEL_TAKER))
+def _place(draft: Draft, fields: dict[str, Any], catalog: Catalog) -> None:
+    read_identity(draft, fields)
+    draft.side = read_word(fields, "side", _SIDES)
+    draft.type = read_word(fields, "type", _TYPES)
+    draft.tif = read_word(fields, "tif", _TIFS, _GTC)
+    draft.stp = read_word(fields, "stp", _STPS, int(Stp.CANCEL_TAKER))
     post_only = fields.get("post_only")
     if post_only is not None and type(post_only) is not bool:
-        raise _Malformed("post_only: expected true or false")
+        raise Malformed("post_only: expected true or false")
     draft.flags = CMD_POST_ONLY if post_only else 0
-    instrument = _symbol(draft, fields, catalog, required=True)
-    draft.price, has_price = _steps(draft, fields, "price", instrument)
-    draft.stop, has_stop = _steps(draft, fields, "stop_price", instrument)
-    draft.qty, has_qty = _steps(draft, fields, "qty", instrument)
-    draft.display, has_display = _steps(draft, fields, "display_qty", instrument)
+    instrument = read_symbol(draft, fields, catalog, required=True)
+    draft.price, has_price = read_steps(draft, fields, "price", instrument)
+    draft.stop, has_stop = read_steps(draft, fields, "stop_price", instrument)
+    draft.qty, has_qty = read_steps(draft, fields, "qty", instrument)
+    draft.display, has_display = read_steps(draft, fields, "display_qty", instrument)
     has_expire, has_budget = fields.get("expire_ts_ns") is not None, fields.get("quote_budget") is not None
     if has_expire:
-        draft.expire = _whole(fields, "expire_ts_ns", 0, MAX_UNITS)
+        draft.expire = read_whole(fields, "expire_ts_ns", 0, MAX_UNITS)
     if has_budget:
         draft.budget = _budget(fields, instrument)
     draft.mask = (
@@ -209,76 +116,78 @@ def _place(draft: _Draft, fields: dict[str, Any], catalog: Catalog) -> None:
 
 
 def _budget(fields: dict[str, Any], instrument: Instrument | None) -> int:
-    """The budget in quote minor units; 0 is a budget that buys nothing."""
+    """The budget in quote minor units, above zero; 0 where an unknown symbol leaves it without unit."""
     try:
         if instrument is None:
             split_decimal(fields["quote_budget"])
             return 0
         units, exact = instrument.quote_asset.scale.parse(fields["quote_budget"])
     except ValueError as error:
-        raise _Malformed(f"quote_budget: expected a decimal string ({error})") from error
-    if units < 0:
-        raise _Malformed("quote_budget: expected a value not below zero")
+        raise Malformed(f"quote_budget: expected a decimal string ({error})") from error
     if not exact:
-        raise _Malformed("quote_budget: expected whole minor units of the quote asset")
+        raise Malformed("quote_budget: expected whole minor units of the quote asset")
+    if units <= 0:
+        raise Malformed("quote_budget: expected a value above zero")
     return units
 
 
-def _check_terms(draft: _Draft) -> None:
+def _check_terms(draft: Draft) -> None:
     """Which fields may stand together in a `place`."""
     mask, kind = draft.mask, draft.type
     if bool(mask & HAS_PRICE) != (kind in (_LIMIT, _STOP_LIMIT)):
-        raise _Malformed("price: expected on limit and stop_limit, and only there")
+        raise Malformed("price: expected on limit and stop_limit, and only there")
     if bool(mask & HAS_STOP_PRICE) != (kind in (_STOP, _STOP_LIMIT)):
-        raise _Malformed("stop_price: expected on stop and stop_limit, and only there")
+        raise Malformed("stop_price: expected on stop and stop_limit, and only there")
     if draft.tif not in _TIFS_OF[kind]:
-        raise _Malformed("tif: not possible with this type")
+        raise Malformed("tif: not possible with this type")
     if draft.flags & CMD_POST_ONLY and (kind != _LIMIT or draft.tif not in (_GTC, _GTD)):
-        raise _Malformed("post_only: expected with limit and gtc or gtd only")
+        raise Malformed("post_only: expected with limit and gtc or gtd only")
     if mask & HAS_BUDGET:
         if mask & HAS_QTY:
-            raise _Malformed("quote_budget: expected instead of qty, not with it")
+            raise Malformed("quote_budget: expected instead of qty, not with it")
         if kind != _MARKET or draft.side != Side.BUY or draft.tif == _FOK or draft.stp == Stp.DECREMENT:
-            raise _Malformed("quote_budget: expected on market buys without fok and decrement only")
+            raise Malformed("quote_budget: expected on market buys without fok and decrement only")
     elif not mask & HAS_QTY:
-        raise _Malformed("qty: missing")
+        raise Malformed("qty: missing")
     if draft.tif == _GTD and not mask & HAS_EXPIRE:
-        raise _Malformed("expire_ts_ns: missing, gtd needs it")
+        raise Malformed("expire_ts_ns: missing, gtd needs it")
+    if draft.tif != _GTD and mask & HAS_EXPIRE:
+        raise Malformed("expire_ts_ns: expected with gtd only")
     # Stops, icebergs and good-till-date are read but not traded yet.
     if mask & (HAS_STOP_PRICE | HAS_DISPLAY) or draft.tif == _GTD:
-        raise _Malformed("type: stop, stop_limit, gtd and display_qty are not supported")
+        raise Malformed("type: stop, stop_limit, gtd and display_qty are not supported")
 
 
-def _target(draft: _Draft, fields: dict[str, Any]) -> None:
+def _target(draft: Draft, fields: dict[str, Any]) -> None:
     """The order that a cancel or amend is about."""
     if fields.get("order_id") is not None:
-        draft.order_id = _whole(fields, "order_id", 1, MAX_UNITS)
+        draft.order_id = read_whole(fields, "order_id", 1, MAX_UNITS)
     if fields.get("orig_client_id") is not None:
-        draft.orig_client_id = _whole(fields, "orig_client_id", 0, MAX_UNITS)
+        draft.orig_client_id = read_whole(fields, "orig_client_id", 0, MAX_UNITS)
     if not draft.order_id and draft.orig_client_id == NO_ID:
-        raise _Malformed("orig_client_id: missing, expected it or order_id")
+        raise Malformed("orig_client_id: missing, expected it or order_id")
 
 
-def _cancel(draft: _Draft, fields: dict[str, Any], catalog: Catalog) -> None:
-    _identity(draft, fields)
+def _cancel(draft: Draft, fields: dict[str, Any], catalog: Catalog) -> None:
+    read_identity(draft, fields)
     _target(draft, fields)
 
 
-def _amend(draft: _Draft, fields: dict[str, Any], catalog: Catalog) -> None:
-    _identity(draft, fields)
+def _amend(draft: Draft, fields: dict[str, Any], catalog: Catalog) -> None:
+    read_identity(draft, fields)
     _target(draft, fields)
     draft.flags = CMD_DECIMAL  # the text names no symbol: the engine, knowing the order, finds ticks and lots
     draft.price, draft.price_places = _decimal(draft, fields, "price", HAS_PRICE)
     draft.qty, draft.qty_places = _decimal(draft, fields, "qty", HAS_QTY)
     draft.stop, draft.stop_places = _decimal(draft, fields, "stop_price", HAS_STOP_PRICE)
     if not draft.mask:
-        raise _Malformed("price: missing, expected at least one of price, qty and stop_price")
+        raise Malformed("price: missing, expected at least one of price, qty and stop_price")
     # No order waits for a stop price yet.
     if draft.mask & HAS_STOP_PRICE:
-        raise _Malformed("stop_price: not supported")
+        raise Malformed("stop_price: not supported")
 
 
-def _decimal(draft: _Draft, fields: dict[str, Any], key: str, bit: int) -> tuple[int, int]:
+def _decimal(draft: Draft, fields: dict[str, Any], key: str, bit: int) -> tuple[int, int]:
     """Mantissa and decimal places, setting ``bit`` in the mask where the key is there."""
     value = fields.get(key)
     if value is None:
@@ -286,31 +195,31 @@ def _decimal(draft: _Draft, fields: dict[str, Any], key: str, bit: int) -> tuple
     try:
         mantissa, places = split_decimal(value)
     except ValueError as error:
-        raise _Malformed(f"{key}: expected a decimal string ({error})") from error
+        raise Malformed(f"{key}: expected a decimal string ({error})") from error
     if not -MAX_UNITS <= mantissa <= MAX_UNITS:
-        raise _Malformed(f"{key}: beyond 63 bits")
+        raise Malformed(f"{key}: beyond 63 bits")
     draft.mask |= bit
     return mantissa, places
 
 
-def _mass_cancel(draft: _Draft, fields: dict[str, Any], catalog: Catalog) -> None:
-    _identity(draft, fields)
-    _symbol(draft, fields, catalog, required=False)
+def _mass_cancel(draft: Draft, fields: dict[str, Any], catalog: Catalog) -> None:
+    read_identity(draft, fields)
+    read_symbol(draft, fields, catalog, required=False)
 
 
-def _account_only(draft: _Draft, fields: dict[str, Any], catalog: Catalog) -> None:
-    draft.account = _whole(fields, "account", 0, MAX_ACCOUNT)
+def _account_only(draft: Draft, fields: dict[str, Any], catalog: Catalog) -> None:
+    draft.account = read_whole(fields, "account", 0, MAX_ACCOUNT)
 
 
-def _symbol_only(draft: _Draft, fields: dict[str, Any], catalog: Catalog) -> None:
-    _symbol(draft, fields, catalog, required=False)
+def _symbol_only(draft: Draft, fields: dict[str, Any], catalog: Catalog) -> None:
+    read_symbol(draft, fields, catalog, required=False)
 
 
-def _time(draft: _Draft, fields: dict[str, Any], catalog: Catalog) -> None:
-    _whole(fields, "ts_ns", 0, MAX_UNITS)
+def _time(draft: Draft, fields: dict[str, Any], catalog: Catalog) -> None:
+    read_whole(fields, "ts_ns", 0, MAX_UNITS)
 
 
-_READERS: dict[str, tuple[int, Callable[[_Draft, dict[str, Any], Catalog], None]]] = {
+_READERS: dict[str, tuple[int, Callable[[Draft, dict[str, Any], Catalog], None]]] = {
     "deposit": (int(Op.DEPOSIT), _transfer),
     "withdraw": (int(Op.WITHDRAW), _transfer),
     "place": (int(Op.PLACE), _place),
@@ -343,11 +252,11 @@ def _wide(
     op: str, fields: dict[str, Any], catalog: Catalog, trade_of: TradeOf | None, out: np.ndarray, at: int
 ) -> None:
     """Write a bust or listing to ``out[at]``."""
-    ts_ns = _whole(fields, "ts_ns", 0, MAX_UNITS) if fields.get("ts_ns") is not None else 0
+    ts_ns = read_whole(fields, "ts_ns", 0, MAX_UNITS) if fields.get("ts_ns") is not None else 0
     command = out[at : at + 1]
     command.view(np.uint8)[:] = 0
     if op == "bust":
-        trade_seq = _whole(fields, "trade_seq", 1, MAX_UNITS)
+        trade_seq = read_whole(fields, "trade_seq", 1, MAX_UNITS)
         fill_bust(command, trade_seq, trade_of(trade_seq) if trade_of is not None else None)
     elif op == "list_asset":
         fill_list_asset(command, *check_asset(fields, catalog, "list_asset"))
@@ -366,7 +275,7 @@ _LISTINGS = (int(Op.LIST_ASSET), int(Op.LIST_INSTRUMENT))
 
 def _malformed(fields: object, buffer: memoryview, at: int) -> None:
     """Write MALFORMED with whatever of time, account and client id can be read."""
-    draft = _Draft(int(Op.MALFORMED))
+    draft = Draft(int(Op.MALFORMED))
     draft.refuse = int(Reason.MALFORMED)
     if isinstance(fields, dict):
         for key, attribute, high in (
@@ -395,20 +304,20 @@ def _decode_object(
 ) -> str | None:
     try:
         if not isinstance(fields, dict):
-            raise _Malformed("command: expected a JSON object")
+            raise Malformed("command: expected a JSON object")
         op = fields.get("op")
         entry = _READERS.get(op) if type(op) is str else None
         if entry is None and type(op) is str and op in _WIDE_OPS:
             _wide(op, fields, catalog, trade_of, out, at)
             return None
         if entry is None:
-            raise _Malformed("op: expected a known op")
-        draft = _Draft(entry[0])
+            raise Malformed("op: expected a known op")
+        draft = Draft(entry[0])
         if fields.get("ts_ns") is not None:
-            draft.ts_ns = _whole(fields, "ts_ns", 0, MAX_UNITS)
+            draft.ts_ns = read_whole(fields, "ts_ns", 0, MAX_UNITS)
         entry[1](draft, fields, catalog)
         draft.pack_into(buffer, at * RECORD_SIZE)
-    except (_Malformed, ConfigError) as error:
+    except (Malformed, ConfigError) as error:
         _malformed(fields, buffer, at)
         return str(error)
     return None
