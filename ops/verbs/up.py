@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import sys
+import traceback
 from pathlib import Path
 from typing import Any
 
@@ -91,6 +92,8 @@ def _detached(args: argparse.Namespace, name: str, data: Path) -> int:
         except ConfigError as error:
             say(str(error))
             code = 2
+        except BaseException:  # noqa: BLE001  the process ends here whatever it was, with the reason in its log
+            traceback.print_exc()
         finally:
             sys.stderr.flush()
             os._exit(code)
