@@ -48,20 +48,20 @@ class Look:
         run = require_run(self.data)
         now = self.sample(run)
         seconds = max(now.at_s - before.at_s, 1e-3)
-        published = self.ring.published
+        processes = {name: self._process(run, name, before, now, seconds) for name in run.processes}
+        cursors = self.ring.cursors()
+        published = self.ring.published  # after the cursors: none of them is ahead of it
         return {
             "name": run.name,
             "state": run.state,
             "epoch": run.epoch,
             "profile": run.profile,
             "ports": run.to_dict()["ports"],
-            "processes": {name: self._process(run, name, before, now, seconds) for name in run.processes},
+            "processes": processes,
             "published": published,
             "durable": self.ring.durable,
             "events_per_s": round((now.published - before.published) / seconds),
-            "consumers": {
-                cursor.name: self._consumer(cursor, published, before, now, seconds) for cursor in self.ring.cursors()
-            },
+            "consumers": {cursor.name: self._consumer(cursor, published, before, now, seconds) for cursor in cursors},
         }, now
 
     def close(self) -> None:

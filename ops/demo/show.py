@@ -1,0 +1,182 @@
+"""The closing picture: nine steps, book, candles, money, venue, checks, one trade, reports, where to look further."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
+from rich.rule import Rule
+from rich.table import Table
+from rich.text import Text
+
+from ops.demo.one_trade import told
+from ops.demo.venue import is_reproduced
+
+WIDTH_MIN = 124
+# (step, who, what the counts mean: a template over that consumer's counts)
+STEPS = (
+    ("1 match output", "engine", "{events:,} events: {accepted:,} accepted, {rejected:,} refused, {trade:,} trades"),
+    ("2 order status", "orders", "{orders:,} orders with {fills:,} fills, {open:,} open, {refusals:,} refusals"),
+    ("3 account assets", "balances", "{balances:,} balances, {ledger_lines:,} ledger lines"),
+    ("4 trade log", "journal", "{records:,} records in {segments:,} segment(s)"),
+    ("5 push", "publisher", "{messages:,} messages on {topics:,} topics received, {missing:,} missing"),
+    ("6 market data", "marketdata", "{trades:,} trades, {candles:,} candles, {levels:,} price levels"),
+    ("7 clearing, settlement", "settlement", "{transfers:,} net transfers, {days:,} day(s), {files:,} files"),
+    ("8 risk and audit", "risk", "{events:,} events looked at, {alerts:,} alerts"),
+    ("9 reconciliation", "reconcile", "{agree:,} of {checks:,} comparisons agree"),
+)
+
+
+def show(report: dict[str, Any]) -> None:
+    """Print the picture of a whole demo report to standard output."""
+    console = Console()
+    if not console.is_terminal or console.width < WIDTH_MIN:
+        console = Console(width=max(console.width, WIDTH_MIN))
+    for title, body in _parts(report):
+        console.print()
+        console.print(Rule(Text(title, "bold cyan"), align="left", style="dim"))
+        console.print(Padding(body, (0, 0, 0, 2)))
+    console.print()
+    console.print(_verdict(report))
+
+
+def _parts(report: dict[str, Any]) -> Iterator[tuple[str, RenderableType]]:
+    rate = report["orders"] / max(report["seconds"], 1e-3)
+    yield (
+        f"{report['flow']['title']}",
+        f"{report['orders']:,} commands made {report['events']:,} events and {report['trades']:,} trades in "
+        f"{report['seconds']:.1f} s, from the first command to the last commit ({rate:,.0f} commands/s)",
+    )
+    yield "The nine steps after a match, each as its own process has stored it", _steps(report)
+    if report["book"]:
+        side_by_side = Table.grid(padding=(0, 6))
+        side_by_side.add_row(_book(report["book"]), _candles(report["candles"]))
+        yield f"{report['book']['symbol']}: top of the book, and the last minutes that traded", side_by_side
+    yield "Money in = money out, to the last unit", _money(report)
+    yield (
+        "Against the venue" if report["flow"]["recorded"] else "Against a plain book fed with the same",
+        _venue(report),
+    )
+    yield "Every store against the journal, replayed", _checks(report["checks"])
+    if report["trade"]:
+        yield f"One trade, all nine steps: sequence {report['trade']['seq']:,}", _trade(report["trade"])
+    yield "Reports", _reports(report)
+    yield "Look further", _further(report)
+
+
+def _table(*titles: str, left: int = 1) -> Table:
+    """A table without lines; the first `left` columns to the left, numbers to the right."""
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    for at, title in enumerate(titles):
+        table.add_column(title, justify="left" if at < left else "right", no_wrap=True)
+    return table
+
+
+def duration(ns: int | None) -> str:
+    """A duration in the unit that fits, with three digits."""
+    if ns is None:
+        return ""
+    for unit, size in (("s", 10**9), ("ms", 10**6), ("µs", 10**3)):
+        if ns >= size:
+            return f"{ns / size:.3g} {unit}" if ns < 999 * size else f"{ns / size:,.0f} {unit}"
+    return f"{ns} ns"
+
+
+def _steps(report: dict[str, Any]) -> RenderableType:
+    table = _table("step", "who", "how many", "last seq", "lag", "p50", "p99", "p99.9", "max", left=3)
+    for step, who, template in STEPS:
+        row = report["consumers"].get(who, {"seq": report["events"], "lag": 0})
+        if who == "reconcile":
+            row = {"seq": report["reconciled_at"], "lag": report["events"] - report["reconciled_at"]}
+        times = report["latency_ns"].get(who, {})
+        cells = [duration(times.get(key)) for key in ("p50", "p99", "p999", "max")]
+        counts = template.format(**report["counts"][who])
+        table.add_row(Text(step, "bold"), who, counts, f"{row['seq']:,}", f"{row['lag']:,}", *cells)
+    note = (
+        "Times are from match to commit (engine: from arrival to match; publisher: until a subscriber has the message)."
+        "\nThe flow is fed as fast as it goes, so they hold the time in the queue: of this load and this host."
+    )
+    return Group(table, Text(note, "dim"))
+
+
+def _book(book: dict[str, Any]) -> RenderableType:
+    table = _table("bid qty", "bid", left=0)
+    table.add_column("ask", justify="left", header_style="dim")
+    table.add_column("ask qty", justify="right", header_style="dim")
+    for bid, ask in zip(book["bids"], book["asks"]):
+        table.add_row(bid[1], Text(bid[0], "green"), Text(ask[0], "red"), ask[1])
+    return table
+
+
+def _candles(candles: list[dict[str, Any]]) -> RenderableType:
+    table = _table("minute (UTC)", "open", "high", "low", "close", "volume", "trades")
+    for candle in candles:
+        minute = datetime.fromtimestamp(candle["open_ts_ns"] // 10**9, UTC).strftime("%H:%M")
+        style = "green" if float(candle["close"]) >= float(candle["open"]) else "red"
+        prices = [Text(candle[name], style if name == "close" else "") for name in ("open", "high", "low", "close")]
+        table.add_row(minute, *prices, candle["volume"], str(candle["trades"]))
+    return table
+
+
+def _money(report: dict[str, Any]) -> RenderableType:
+    table = _table("asset", "deposits", "- withdrawals", "= on accounts", "+ fees", "", left=1)
+    for asset, row in report["money"].items():
+        amounts = [row[name] for name in ("deposits", "withdrawals", "accounts", "fees")]
+        table.add_row(asset, *amounts, _mark(row["conserved"], "equal", "DIFFERENT"))
+    return table
+
+
+def _mark(ok: bool, yes: str, no: str) -> Text:
+    return Text(f"✓ {yes}", "green") if ok else Text(f"✗ {no}", "bold red")
+
+
+def _venue(report: dict[str, Any]) -> RenderableType:
+    venue = report["venue"]
+    text = f"{venue['trades_reproduced']:,} of {venue['trades_expected']:,} trades reproduced, one by one and in order"
+    more = venue["trades_found"] - venue["trades_expected"]
+    text += " (parties, side, price, quantity)" + (f"; {more:+,} trades" if more else "")
+    yes = f"ending book identical, all {venue['book_orders']:,} orders in their priority"
+    return Group(
+        _mark(is_reproduced({**venue, "book_identical": True}), text, text),
+        _mark(venue["book_identical"], yes, "ending book DIFFERENT"),
+    )
+
+
+def _checks(checks: list[dict[str, Any]]) -> RenderableType:
+    table = _table("", "", "", left=3)
+    table.show_header = False
+    for check in checks:
+        table.add_row(_mark(check["ok"], "", ""), check["name"], Text(check["detail"], overflow="ellipsis"))
+    return table
+
+
+def _trade(trade: dict[str, Any]) -> RenderableType:
+    table = Table(box=None, padding=(0, 2, 0, 0), show_header=False)
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for step, line in told(trade):
+        table.add_row(Text(step, "bold"), line)
+    return table
+
+
+def _reports(report: dict[str, Any]) -> RenderableType:
+    lines = [f"{folder}/" for folder in report["reports"]["folders"]]
+    return "\n".join([*lines, "  " + "  ".join(report["reports"]["files"])])
+
+
+def _further(report: dict[str, Any]) -> RenderableType:
+    table = Table(box=None, padding=(0, 3, 0, 0), show_header=False)
+    for command, what in report["further"]:
+        table.add_row(Text(command, "bold"), Text(what, "dim"))
+    return table
+
+
+def _verdict(report: dict[str, Any]) -> Text:
+    bad = [name for name in ("conserved", "reconciled") if not report[name]]
+    bad += [] if is_reproduced(report["venue"]) else ["venue not reproduced"]
+    bad += [] if report["clean"] else [f"left behind: {', '.join(report['left'])}"]
+    after = "It is still running." if report["kept"] else "Ended clean: no process and no shared memory left."
+    if bad:
+        return Text(f"✗ Not well: {', '.join(bad)}", "bold red")
+    return Text(f"✓ All nine steps agree at sequence {report['events']:,}. {after}", "bold green")
