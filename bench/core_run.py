@@ -66,6 +66,7 @@ class RingEngine:
         if ring.capacity < 4 * limits.max_events:
             raise ValueError(f"ring.capacity: expected at least {4 * limits.max_events}, got {ring.capacity}")
         self.state = State(limits)
+        self.state.use_huge_pages()
         self.ring = ring
         self._out = np.zeros(1, OUT)
         self._out[0]["slots"] = ring.address + SLOTS_AT

@@ -1,9 +1,9 @@
 """Decisions about everything but orders: funds, listings, suspensions, halts, busts, time."""
 
 from engine.accounts import available, find_account
-from engine.apply import apply_event, asset_event_at, bust_event_at, event_at, instrument_event_at, is_busted
+from engine.apply import apply_event, asset_event_at, bust_event_at, event_at, is_busted
 from engine.checks import BOOK_FULL, INSUFFICIENT_FUNDS, MALFORMED, NONE
-from engine.compose import open_event, reject
+from engine.compose import head_word, open_event, parties_word, reject
 from engine.memory import load_i64, record_at, store_i64
 from engine.orders import UNKNOWN_ORDER, UNKNOWN_SYMBOL, cancel_all
 from engine.state import INSTRUMENT_SIZE, account_at, asset_at, instrument_at
@@ -28,6 +28,7 @@ SUSPENDED, UNSUSPENDED = int(EventType.SUSPENDED), int(EventType.UNSUSPENDED)
 HALTED, RESUMED, TIME_PASSED = int(EventType.HALTED), int(EventType.RESUMED), int(EventType.TIME)
 SUPPLY_EXCEEDED, UNKNOWN_ACCOUNT = int(Reason.SUPPLY_EXCEEDED), int(Reason.UNKNOWN_ACCOUNT)
 BY_RISK = int(Reason.RISK)
+NOBODY = NO_ACCOUNT  # the parties' word of an event without an account
 HALT = int(Op.HALT)
 
 
@@ -64,10 +65,9 @@ def decide_withdraw(state, out, command, account):
 
 @inline
 def _move_funds(state, out, command, kind):
-    address = open_event(state, out, kind)
+    head = head_word(kind, 0, 0, command.symbol * 1)
+    address = open_event(state, out, head, parties_word(command.account * 1, 0))
     event = event_at(address)
-    event.symbol = command.symbol
-    event.account = command.account
     event.client_id = command.client_id
     event.qty_lots = command.qty_lots
     apply_event(state, address)
@@ -76,9 +76,8 @@ def _move_funds(state, out, command, kind):
 @outline
 def _suspend(state, out, account):
     """Mark an account and end its orders."""
-    address = open_event(state, out, SUSPENDED)
-    event_at(address).account = account_at(state, account).key - 1
-    apply_event(state, address)
+    parties = parties_word(account_at(state, account).key - 1, 0)
+    apply_event(state, open_event(state, out, head_word(SUSPENDED, 0, 0, NO_SYMBOL), parties))
     cancel_all(state, out, account, NO_SYMBOL, BY_RISK, NO_ID)
 
 
@@ -96,9 +95,8 @@ def decide_suspension(state, out, command, kind):
     elif account_at(state, account).debts > 0:
         apply_event(state, reject(state, out, command, INSUFFICIENT_FUNDS, 0))
     else:
-        address = open_event(state, out, UNSUSPENDED)
-        event_at(address).account = command.account
-        apply_event(state, address)
+        parties = parties_word(command.account * 1, 0)
+        apply_event(state, open_event(state, out, head_word(UNSUSPENDED, 0, 0, NO_SYMBOL), parties))
 
 
 @outline
@@ -108,15 +106,13 @@ def decide_halt(state, out, command, kind):
     if command.refuse != NONE or (symbol != NO_SYMBOL and symbol >= state.instrument_count):
         apply_event(state, reject(state, out, command, UNKNOWN_SYMBOL, 0))
         return
-    address = open_event(state, out, kind)
-    event_at(address).symbol = symbol
-    apply_event(state, address)
+    apply_event(state, open_event(state, out, head_word(kind, 0, 0, symbol), NOBODY))
 
 
 @outline
 def decide_time(state, out):
     """Nothing but the time."""
-    apply_event(state, open_event(state, out, TIME_PASSED))
+    apply_event(state, open_event(state, out, head_word(TIME_PASSED, 0, 0, NO_SYMBOL), NOBODY))
 
 
 @inline
@@ -134,9 +130,8 @@ def decide_list_asset(state, out, command, address):
     if not good or state.asset_count >= state.max_assets:
         apply_event(state, reject(state, out, command, BOOK_FULL if good else MALFORMED, 0))
         return
-    target = open_event(state, out, LISTED_ASSET)
+    target = open_event(state, out, head_word(LISTED_ASSET, 0, 0, state.asset_count), NOBODY)
     event = asset_event_at(target)
-    event.symbol = state.asset_count
     for offset in range(0, LISTING_BYTES, 8):
         store_i64(target + EVENT_NAME_AT + offset, 0)
     store_i64(target + EVENT_NAME_AT, load_i64(address + NAME_AT))
@@ -173,10 +168,9 @@ def decide_list_instrument(state, out, command, address):
     if not good or state.instrument_count >= state.max_instruments:
         apply_event(state, reject(state, out, command, BOOK_FULL if good else MALFORMED, 0))
         return
-    target = open_event(state, out, LISTED_INSTRUMENT)
+    target = open_event(state, out, head_word(LISTED_INSTRUMENT, 0, 0, state.instrument_count), NOBODY)
     for offset in range(0, LISTING_BYTES, 8):
         store_i64(target + EVENT_NAME_AT + offset, load_i64(address + NAME_AT + offset))
-    instrument_event_at(target).symbol = state.instrument_count
     apply_event(state, target)
 
 
@@ -215,14 +209,11 @@ def decide_bust(state, out, command, address):
         apply_event(state, reject(state, out, command, BOOK_FULL, 0))
         return
     asked = bust_command_at(address)
-    target = open_event(state, out, BUSTED)
+    head = head_word(BUSTED, asked.side * 1, 0, asked.symbol * 1)
+    target = open_event(state, out, head, parties_word(asked.account * 1, asked.maker_account * 1))
     event = bust_event_at(target)
     event.trade_seq = asked.trade_seq
-    event.side = asked.side
-    event.symbol = asked.symbol
     event.order_id = asked.order_id
-    event.account = asked.account
-    event.maker_account = asked.maker_account
     event.price_ticks = asked.price_ticks
     event.qty_lots = asked.qty_lots
     event.maker_order_id = asked.maker_order_id

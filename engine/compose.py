@@ -9,12 +9,12 @@ from numba import int64
 
 from engine.apply import event_at
 from engine.idmap import find_client
-from engine.memory import record_at, record_type, store_i64
+from engine.memory import load_i64, low_u32, record_at, record_type, store_i64
 from engine.state import STATE_TYPE, order_at
 from ringbuf.checksum import crc32c_record
 from ringbuf.codes import NO_ACCOUNT, NO_ID, NO_SYMBOL, EventType, Op, Reason
 from ringbuf.jit import inline, outline, outline_of
-from ringbuf.records import COMMAND
+from ringbuf.records import COMMAND, EVENT
 from ringbuf.ring_kernels import ring_claim
 
 OUT = np.dtype(
@@ -37,6 +37,9 @@ OUT_TYPE = record_type(OUT)
 COMMAND_TYPE = record_type(COMMAND)
 out_at = record_at(OUT)
 
+HEAD_AT = EVENT.fields["type"][1]  # type: ignore[index]
+PARTIES_AT = EVENT.fields["account"][1]  # type: ignore[index]
+SESSION_AT = EVENT.fields["session"][1]  # type: ignore[index]
 REJECTED = int(EventType.REJECTED)
 LIST_ASSET, LIST_INSTRUMENT, BUST = int(Op.LIST_ASSET), int(Op.LIST_INSTRUMENT), int(Op.BUST)
 DEPOSIT, WITHDRAW = int(Op.DEPOSIT), int(Op.WITHDRAW)
@@ -49,26 +52,54 @@ def seal(address):
     event_at(address).crc = crc32c_record(address)
 
 
-@outline_of(int64(STATE_TYPE, OUT_TYPE, int64))
-def open_event(state, out, kind):
-    """Start the next record; returns its address. Fields are zero or absent, but for the common ones."""
+@inline
+def head_word(kind, side, reason, symbol):
+    """type, flags (none yet), side, reason and symbol as the one word that they are in memory."""
+    return kind | (side << 16) | (reason << 24) | (symbol << 32)
+
+
+@inline
+def parties_word(account, maker_account):
+    """account and maker_account as one word."""
+    return account | (maker_account << 32)
+
+
+@inline
+def terms_word(account, order_type, tif, stp, order_flags):
+    """account and the terms of an order as one word (EVENT_ORDER)."""
+    return account | (order_type << 32) | (tif << 40) | (stp << 48) | (order_flags << 56)
+
+
+@inline
+def add_flag(address, flag):
+    """Set a flag of a record that is not sealed: by the word, as the checksum reads it."""
+    store_i64(address + HEAD_AT, load_i64(address + HEAD_AT) | (flag << 8))
+
+
+@outline_of(int64(STATE_TYPE, OUT_TYPE, int64, int64))
+def open_event(state, out, head, parties):
+    """Start the next record; returns its address. Its other fields are zero or absent.
+
+    Every field is written with its whole 8-byte word: the checksum reads words soon after, and a word put together
+    from narrower stores would keep it waiting until all of them have left the store buffer.
+    """
     if out.open != 0:
         seal(out.open)
     seq = state.seq + 1
     if out.ring != 0:
         ring_claim(out.ring, seq)
     address = out.slots + (seq & out.mask) * 128
-    for offset in range(16, 128, 8):
+    for offset in range(56, 120, 8):
         store_i64(address + offset, 0)
     event = event_at(address)
     event.seq = seq
     event.ts_ns = out.ts_ns
-    event.type = kind
-    event.symbol = NO_SYMBOL
+    store_i64(address + HEAD_AT, head)
+    event.order_id = 0
     event.client_id = NO_ID
     event.request_id = NO_ID
-    event.account = NO_ACCOUNT
-    event.session = out.session
+    store_i64(address + PARTIES_AT, parties)
+    store_i64(address + SESSION_AT, out.session)
     if out.timing != 0:
         lane = out.timing + (seq & out.mask) * 16
         store_i64(lane, out.ingress_ns)
@@ -89,18 +120,28 @@ def request_of(out, order):
 @outline_of(int64(STATE_TYPE, OUT_TYPE, COMMAND_TYPE, int64, int64))
 def reject(state, out, command, reason, order_id):
     """Compose a refusal; the caller applies it."""
-    address = open_event(state, out, REJECTED)
+    symbol = NO_SYMBOL
+    account = NO_ACCOUNT
+    client_id = NO_ID
+    # The others are views of a command: what stands at symbol and account there is something else.
+    if command.op != LIST_ASSET and command.op != LIST_INSTRUMENT and command.op != BUST:
+        if command.symbol < state.instrument_count and command.op != DEPOSIT and command.op != WITHDRAW:
+            symbol = command.symbol * 1
+        account = command.account * 1
+        if command.client_id >= 0:
+            client_id = command.client_id
+    address = open_event(state, out, head_word(REJECTED, 0, reason, symbol), parties_word(account, 0))
     event = event_at(address)
-    event.reason = reason
     event.order_id = order_id
-    if command.op == LIST_ASSET or command.op == LIST_INSTRUMENT or command.op == BUST:
-        return address  # other views of a command: what stands at symbol and account there is something else
-    if command.symbol < state.instrument_count and command.op != DEPOSIT and command.op != WITHDRAW:
-        event.symbol = command.symbol
-    event.account = command.account
-    if command.client_id >= 0:
-        event.client_id = command.client_id
+    event.client_id = client_id
     return address
+
+
+@inline
+def name_symbol(address, symbol):
+    """Put the symbol into a refusal that was composed without one."""
+    head = load_i64(address + HEAD_AT)
+    store_i64(address + HEAD_AT, low_u32(head) | (symbol << 32))
 
 
 @outline

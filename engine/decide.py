@@ -22,9 +22,9 @@ from engine.admin import (
     decide_time,
     decide_withdraw,
 )
-from engine.apply import apply_event, event_at, finish_event
+from engine.apply import apply_event, finish_event
 from engine.checks import MALFORMED
-from engine.compose import OUT_TYPE, reject, reject_duplicate, seal
+from engine.compose import OUT_TYPE, add_flag, reject, reject_duplicate, seal
 from engine.memory import record_at
 from engine.orders import decide_amend, decide_cancel, decide_mass_cancel, decide_place
 from engine.state import STATE_TYPE, account_at
@@ -112,7 +112,6 @@ def decide(state, out, address):
         _decide_account(state, out, command)
     else:
         _decide_admin(state, out, command, address)
-    last = event_at(out.open)
-    last.flags |= FLAG_LAST
+    add_flag(out.open, FLAG_LAST)
     finish_event(state, out.open)
     seal(out.open)

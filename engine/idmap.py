@@ -1,8 +1,8 @@
 """Open-addressing tables from a 63-bit key to an order slot: order id → slot, (account, client id) → slot.
 
-A cell is 8 bytes: slot in the low 32 bits (0 = empty), 32 hash bits above it. Eight consecutive ids share a
-cache line (they are used together), the groups are scattered by a multiplicative hash, so nobody can
-make long runs by leaving consecutive ids open. Deletion shifts back; there are no tombstones. The caller compares
+A cell is 8 bytes: slot in the low 32 bits (0 = empty), 32 hash bits above it. Sixty-four consecutive ids lie side by
+side (they are used one after another, and the next cache line is fetched ahead), the groups are scattered by a
+multiplicative hash, so nobody can make long runs by leaving consecutive ids open. Deletion shifts back; there are no tombstones. The caller compares
 the real key in the order record: equal hash bits only say "probably".
 """
 
@@ -16,15 +16,15 @@ CLIENT_SPREAD = 0x1000193B
 
 @inline
 def key_hash(key):
-    """32 hash bits of a key: three low bits kept, the rest scattered."""
-    return low_u32((shift_right((key >> 3) * GOLDEN, 29) & ~7) | (key & 7))
+    """32 hash bits of a key: six low bits kept, the rest scattered."""
+    return low_u32((shift_right((key >> 6) * GOLDEN, 26) & ~63) | (key & 63))
 
 
 @inline
 def client_hash(account, client_id):
     """Hash bits of a client id of an account slot."""
-    group = (client_id >> 3) + (account + 1) * CLIENT_SPREAD * 65537
-    return low_u32((shift_right(group * GOLDEN, 29) & ~7) | (client_id & 7))
+    group = (client_id >> 6) + (account + 1) * CLIENT_SPREAD * 65537
+    return low_u32((shift_right(group * GOLDEN, 26) & ~63) | (client_id & 63))
 
 
 @inline

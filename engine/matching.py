@@ -7,7 +7,7 @@ from numba import int64, void
 
 from engine.apply import apply_event, event_at, order_event_at
 from engine.book import order_frozen
-from engine.compose import OUT_TYPE, open_event, request_of
+from engine.compose import OUT_TYPE, add_flag, head_word, open_event, parties_word, request_of, terms_word
 from engine.state import STATE_TYPE, account_at, instrument_at, level_at, order_at, side_at
 from ringbuf.codes import FLAG_RESTS, EventType, OrderType, Reason, Side, Stp, Tif
 from ringbuf.jit import inline, outline, outline_of
@@ -40,19 +40,23 @@ def cancel_order(state, out, slot, reason, request_id):
     """End an open order; what it had is freed."""
     order = order_at(state, slot)
     released = order_frozen(state, slot)
-    address = open_event(state, out, CANCELLED)
+    account = account_at(state, order.account).key - 1
+    head = head_word(CANCELLED, order.side * 1, reason, order.symbol * 1)
+    address = open_event(state, out, head, parties_word(account, 0))
     event = event_at(address)
-    event.reason = reason
-    event.side = order.side
-    event.symbol = order.symbol
     event.order_id = order.order_id
     event.client_id = order.client_id
     event.request_id = request_id
-    event.account = account_at(state, order.account).key - 1
     event.price_ticks = order.price_ticks
     event.qty_lots = order.leaves_lots
     event.released = released
     apply_event(state, address)
+
+
+@inline
+def terms_of(order, account):
+    """The word of an order's terms."""
+    return terms_word(account, order.order_type * 1, order.tif * 1, order.stp_flags & 15, order.stp_flags >> 4)
 
 
 @outline
@@ -65,19 +69,12 @@ def decrement_order(state, out, slot, lots):
         released = lots * order.price_ticks * instrument.tick_lot_quote_units
         if order.order_type == MARKET:
             released = 0
-    address = open_event(state, out, AMENDED)
+    head = head_word(AMENDED, order.side * 1, SELF_TRADE, order.symbol * 1)
+    address = open_event(state, out, head, terms_of(order, account_at(state, order.account).key - 1))
     event = order_event_at(address)
-    event.reason = SELF_TRADE
-    event.side = order.side
-    event.symbol = order.symbol
     event.order_id = order.order_id
     event.client_id = order.client_id
     event.request_id = request_of(out, order)
-    event.account = account_at(state, order.account).key - 1
-    event.order_type = order.order_type
-    event.tif = order.tif
-    event.stp = order.stp_flags & 15
-    event.order_flags = order.stp_flags >> 4
     event.price_ticks = order.price_ticks
     event.qty_lots = order.leaves_lots - lots
     event.leaves_lots = order.leaves_lots - lots
@@ -122,15 +119,13 @@ def trade(state, out, taker_slot, maker_slot):
     price = maker.price_ticks
     cost = qty * price * instrument.tick_lot_quote_units
     units = qty * instrument.lot_base_units
-    address = open_event(state, out, TRADE)
+    head = head_word(TRADE, taker.side * 1, 0, taker.symbol * 1)
+    parties = parties_word(account_at(state, taker.account).key - 1, account_at(state, maker.account).key - 1)
+    address = open_event(state, out, head, parties)
     event = event_at(address)
-    event.side = taker.side
-    event.symbol = taker.symbol
     event.order_id = taker.order_id
     event.client_id = taker.client_id
     event.request_id = request_of(out, taker)
-    event.account = account_at(state, taker.account).key - 1
-    event.maker_account = account_at(state, maker.account).key - 1
     event.price_ticks = price
     event.qty_lots = qty
     event.leaves_lots = taker.leaves_lots - qty
@@ -184,5 +179,4 @@ def match(state, out, slot):
     elif order.tif != GTC:
         cancel_order(state, out, slot, IOC_REMAINDER, request_of(out, order))
     else:
-        event = event_at(out.open)
-        event.flags |= FLAG_RESTS
+        add_flag(out.open, FLAG_RESTS)

@@ -21,10 +21,10 @@ from engine.checks import (
     tradable,
     whole_steps,
 )
-from engine.compose import open_event, reject, request_of
+from engine.compose import head_word, name_symbol, open_event, parties_word, reject, request_of, terms_word
 from engine.idmap import find_client, find_order
 from engine.levels import has_level_room
-from engine.matching import cancel_order, crosses, match
+from engine.matching import cancel_order, crosses, match, terms_of
 from engine.state import account_at, instrument_at, level_at, order_at, side_at
 from engine.walk import budget_walk, could_fill, walk_cost
 from ringbuf.codes import (
@@ -138,17 +138,13 @@ def decide_place(state, out, command, account):
 @inline
 def _accept(state, out, command, qty_lots, frozen):
     """Compose and apply `accepted`; the order becomes the active one."""
-    address = open_event(state, out, ACCEPTED)
+    terms = terms_word(
+        command.account * 1, command.order_type * 1, command.tif * 1, command.stp * 1, command.flags & CMD_POST_ONLY
+    )
+    address = open_event(state, out, head_word(ACCEPTED, command.side * 1, 0, command.symbol * 1), terms)
     event = order_event_at(address)
-    event.side = command.side
-    event.symbol = command.symbol
     event.order_id = event.seq
     event.client_id = command.client_id
-    event.account = command.account
-    event.order_type = command.order_type
-    event.tif = command.tif
-    event.stp = command.stp
-    event.order_flags = command.flags & CMD_POST_ONLY
     event.price_ticks = command.price_ticks if command.order_type == LIMIT else 0
     event.qty_lots = qty_lots
     event.leaves_lots = qty_lots
@@ -252,25 +248,19 @@ def decide_amend(state, out, command, account):
             reason = BOOK_FULL
     if reason != NONE:
         address = reject(state, out, command, reason, order.order_id)
-        event_at(address).symbol = symbol
+        name_symbol(address, symbol)
         apply_event(state, address)
         return
     if side == BUY:
         wanted_frozen = qty * price * instrument.tick_lot_quote_units
     else:
         wanted_frozen = qty * instrument.lot_base_units
-    address = open_event(state, out, AMENDED)
+    head = head_word(AMENDED, side, 0, symbol)
+    address = open_event(state, out, head, terms_of(order, command.account * 1))
     event = order_event_at(address)
-    event.side = side
-    event.symbol = symbol
     event.order_id = order.order_id
     event.client_id = order.client_id
     event.request_id = request_of(out, order)
-    event.account = command.account
-    event.order_type = order.order_type
-    event.tif = order.tif
-    event.stp = order.stp_flags & 15
-    event.order_flags = order.stp_flags >> 4
     event.price_ticks = price
     event.qty_lots = qty
     event.leaves_lots = qty
@@ -303,10 +293,9 @@ def decide_mass_cancel(state, out, command, account):
         apply_event(state, reject(state, out, command, UNKNOWN_SYMBOL, 0))
         return
     count = cancel_all(state, out, account, symbol, BY_MASS_CANCEL, command.client_id)
-    address = open_event(state, out, MASS_CANCELLED)
+    head = head_word(MASS_CANCELLED, 0, 0, symbol)
+    address = open_event(state, out, head, parties_word(command.account * 1, 0))
     event = event_at(address)
-    event.symbol = symbol
-    event.account = command.account
     event.client_id = command.client_id
     event.qty_lots = count
     apply_event(state, address)
