@@ -10,8 +10,8 @@ from config.instruments import build_catalog
 from config.json_commands import decode
 from config.json_events import encode
 from engine.core import Engine
-from engine.state import Limits
-from ringbuf.codes import FLAG_LAST, EventType
+from engine.state import ASSET, BALANCE, ORDER, Limits
+from ringbuf.codes import FLAG_LAST, EventType, Side
 
 Event = dict[str, Any]
 
@@ -66,6 +66,39 @@ class FastEngine:
             }
             for instrument in self.catalog.instruments for row in self.engine.orders(instrument.id)
         ]  # fmt: skip
+
+
+def check_frozen(engine: Engine, catalog: Catalog) -> None:
+    """Every balance's frozen amount is the sum over its account's open orders; raises AssertionError.
+
+    Read from the tables and priced here, so nothing that the engine adds up itself is believed.
+    """
+    state, expected = engine.state, dict[int, int]()
+    orders = state.view("orders", ORDER, int(state.record["order_next"]))
+    for order in orders[orders["order_id"] != 0]:
+        instrument = catalog.instruments[int(order["symbol"])]
+        leaves, price = int(order["leaves_lots"]), int(order["price_ticks"])
+        if order["side"] == Side.BUY:
+            asset, amount = instrument.quote, leaves * price * instrument.tick_lot_quote_units
+        else:
+            asset, amount = instrument.base, leaves * instrument.lot_base_units
+        assert leaves > 0 and amount > 0, f"order {order['order_id']} is open with {leaves} lots"
+        key = ((int(order["account"]) << 32) | asset) + 1
+        expected[key] = expected.get(key, 0) + amount
+    cells = state.view("balances", BALANCE, int(state.record["balance_mask"]) + 1)
+    held = cells[cells["frozen"] != 0]
+    frozen = dict(zip(held["key"].tolist(), held["frozen"].tolist(), strict=True))
+    assert frozen == expected, f"frozen {frozen}, the open orders' {expected} (by account slot << 32 | asset, + 1)"
+
+
+def check_money(engine: Engine) -> None:
+    """Of every asset, what accounts and the venue hold is what came in; raises AssertionError."""
+    rows, _ = engine.balances()
+    assets = engine.state.view("assets", ASSET, int(engine.state.record["asset_count"]))
+    held = [int(fees) for fees in assets["fees"]]
+    for row in rows:
+        held[int(row["asset"])] += int(row["available"]) + int(row["frozen"])
+    assert held == assets["supply"].tolist(), f"held {held}, deposits less withdrawals {assets['supply'].tolist()}"
 
 
 def without_nothing(balances: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:

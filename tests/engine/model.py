@@ -1,13 +1,17 @@
 """Run one stream through the reference and the real engine, and say where they part."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 
 from engine.core import Engine
-from tests.engine.fast import FastEngine, without_nothing
+from engine.state import Limits
+from tests.engine.fast import FastEngine, check_frozen, check_money, without_nothing
 from tests.reference.engine import ReferenceEngine
+from tests.reference.limits import ROOMY, TableLimits
 from tests.reference.shrink import shrink
 from tests.reference.stream import INSTRUMENTS, CommandStream
 
@@ -18,11 +22,17 @@ class Difference(Exception):
     """The two engines answered differently."""
 
 
-class Pair:
-    """Both engines, fed the same commands."""
+def tables_of(limits: TableLimits) -> Limits:
+    """The real engine's tables for the reference's limits; small ones, which are quick to look through."""
+    return Limits(**asdict(limits), max_nodes=4096, max_balances=1024, max_busted=1 << 15)
 
-    def __init__(self) -> None:
-        self.plain, self.fast = ReferenceEngine(INSTRUMENTS), FastEngine(INSTRUMENTS)
+
+class Pair:
+    """Both engines, fed the same commands, and a third that folds the real one's events."""
+
+    def __init__(self, limits: TableLimits = ROOMY) -> None:
+        self.plain, self.fast = ReferenceEngine(INSTRUMENTS, limits), FastEngine(INSTRUMENTS, tables_of(limits))
+        self.replayed = Engine(self.fast.engine.limits)
         if self.plain.listed != self.fast.listed:
             raise Difference(f"listings\n  plain {self.plain.listed}\n  fast  {self.fast.listed}")
 
@@ -35,11 +45,19 @@ class Pair:
             lines = [f"command {command}"]
             lines += [f"  plain {event}" for event in plain] + [f"  fast  {event}" for event in fast]
             raise Difference("\n".join(lines))
+        try:
+            check_frozen(self.fast.engine, self.fast.catalog)
+            self.plain.validate()  # the reference's own frozen amounts, books and money
+        except AssertionError as error:
+            raise Difference(f"after {command}: {error}") from error
         return plain
 
     def compare_state(self) -> None:
         """Balances, and so frozen amounts, and the books in priority; raises Difference."""
-        self.plain.validate()  # frozen is recomputed here from the open orders
+        try:
+            check_money(self.fast.engine)
+        except AssertionError as error:
+            raise Difference(f"money: {error}") from error
         for name, plain, fast in (
             ("balances", without_nothing(self.plain.balances()), without_nothing(self.fast.balances())),
             ("orders", self.plain.orders(), self.fast.orders()),
@@ -49,16 +67,16 @@ class Pair:
 
     def compare_replay(self) -> None:
         """Folding the events alone gives the same state; raises Difference."""
-        replayed = Engine(self.fast.engine.limits)
-        replayed.apply(np.concatenate(self.fast.records))
-        if replayed.state_hash() != self.fast.engine.state_hash():
-            raise Difference("the events, folded, give another state")
+        self.replayed.apply(np.concatenate(self.fast.records))
+        self.fast.records.clear()
+        if self.replayed.state_hash() != self.fast.engine.state_hash():
+            raise Difference(f"the events up to {self.fast.engine.seq}, folded, give another state")
 
 
-def find_difference(commands: Iterable[Command]) -> Difference | None:
+def find_difference(commands: Iterable[Command], limits: TableLimits) -> Difference | None:
     """The first difference on these commands, looked for after every one."""
-    pair = Pair()
     try:
+        pair = Pair(limits)
         for command in commands:
             pair.run(command)
             pair.compare_state()
@@ -68,22 +86,29 @@ def find_difference(commands: Iterable[Command]) -> Difference | None:
     return None
 
 
-def run_stream(seed: int, count: int, state_every: int) -> None:
-    """Compare on one random stream; a difference is raised as AssertionError with the shrunk commands."""
-    source, pair, ran = CommandStream(seed), Pair(), list[Command]()
+def run_stream(seed: int, count: int, state_every: int, limits: TableLimits = ROOMY) -> Counter[str]:
+    """Compare on one random stream; a difference is raised as AssertionError with the shrunk commands.
+
+    Events and frozen amounts after every command; balances, books and the folded events after every ``state_every``.
+    Returns how often each event (with its reason) was seen.
+    """
+    source, pair, ran, seen = CommandStream(seed), Pair(limits), list[Command](), Counter[str]()
     try:
         for number in range(1, count + 1):
             ran.append(source.next())
-            source.saw(pair.run(ran[-1]))
+            events = pair.run(ran[-1])
+            source.saw(events)
+            seen.update(f"{event['type']} {event.get('reason', '')}".strip() for event in events)
             if number % state_every == 0 or number == count:
                 pair.compare_state()
-        pair.compare_replay()
+                pair.compare_replay()
     except Difference as difference:
-        raise AssertionError(describe(seed, ran, difference)) from difference
+        raise AssertionError(describe(seed, ran, difference, limits)) from difference
+    return seen
 
 
-def describe(seed: int, ran: Sequence[Command], difference: Difference) -> str:
+def describe(seed: int, ran: Sequence[Command], difference: Difference, limits: TableLimits) -> str:
     """The seed, the difference, and the fewest commands found that still make one."""
-    shrunk = shrink(ran, lambda commands: find_difference(commands) is not None, tries=80)
-    lines = [f"seed {seed}, after {len(ran)} commands: {difference}", "shrunk to:", *map(repr, shrunk)]
-    return "\n".join([*lines, f"which gives: {find_difference(shrunk)}"])
+    shrunk = shrink(ran, lambda commands: find_difference(commands, limits) is not None, tries=80)
+    lines = [f"seed {seed}, {limits}, after {len(ran)} commands: {difference}", "shrunk to:", *map(repr, shrunk)]
+    return "\n".join([*lines, f"which gives: {find_difference(shrunk, limits)}"])

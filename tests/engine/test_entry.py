@@ -3,10 +3,8 @@
 import os
 import random
 import signal
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,7 +14,7 @@ import zmq
 
 from ringbuf.codes import FLAG_LAST, NO_ACCOUNT, NO_ID, EventType, Op, Reason
 from ringbuf.records import COMMAND, COMMAND_BUST, COMMAND_LIST_INSTRUMENT, EVENT
-from tests.pipeline import Pipeline, pipeline
+from tests.pipeline import Pipeline, eventually, pipeline
 
 LANE = 64  # commands that find room in a lane: small, so that it can be filled
 PATIENCE_MS = 20_000
@@ -284,22 +282,9 @@ def test_commands_meant_for_another_session_are_not_taken(client: Client) -> Non
     assert (found["type"] == EventType.TIME).all()
 
 
-@contextmanager
-def stopped(pid: int) -> Iterator[None]:
-    """The process stands still meanwhile."""
-    os.kill(pid, signal.SIGSTOP)
-    try:
-        deadline = time.monotonic() + 20
-        while Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "T":
-            assert time.monotonic() < deadline
-        yield
-    finally:
-        os.kill(pid, signal.SIGCONT)
-
-
 def test_what_finds_no_room_is_overloaded_at_once_and_the_rest_is_answered(running: Pipeline, client: Client) -> None:
     account = funded(client)
-    with stopped(running.pid("engine")):
+    with running.stopped("engine"):
         client.send(times(LANE).tobytes())
         client.send(place(account, 2, "buy", "1.00"))
         refused = client.answer()
@@ -316,8 +301,5 @@ def test_a_restarted_entry_serves_on_and_gives_other_sessions(running: Pipeline,
     number = client.ask({"op": "hello"})["session"]
     before = running.restarts("entry")
     os.kill(running.pid("entry"), signal.SIGKILL)
-    deadline = time.monotonic() + 30
-    while running.restarts("entry") != before + 1:
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    eventually(lambda: running.restarts("entry") == before + 1, "entry works again")
     assert client.ask({"op": "hello"})["session"] != number

@@ -6,6 +6,7 @@ from typing import Any
 from tests.reference import commands, orders
 from tests.reference.accounts import Account
 from tests.reference.book import Book, Order
+from tests.reference.limits import ROOMY, TableLimits
 from tests.reference.listing import Asset, Instrument, read_asset, read_instrument
 from tests.reference.units import MAX_63, MAX_ACCOUNT, Refused
 from tests.reference.validate import validate
@@ -17,8 +18,8 @@ Event = dict[str, Any]
 class ReferenceEngine:
     """All state of one history. ``instruments`` is the parsed TOML; ValueError where it is refused."""
 
-    def __init__(self, instruments: dict[str, Any], max_events_per_command: int = 16_384) -> None:
-        self.max_events = max_events_per_command
+    def __init__(self, instruments: dict[str, Any], limits: TableLimits = ROOMY) -> None:
+        self.limits = limits
         self.now, self.seq, self.age = 0, 0, 0
         self.assets: dict[str, Asset] = {}
         self.instruments: dict[str, Instrument] = {}
@@ -162,11 +163,15 @@ class ReferenceEngine:
 
     def _list_asset(self, command: Event) -> None:
         asset = read_asset(command, self.assets)
+        if len(self.assets) >= self.limits.max_assets:
+            raise Refused("book_full")
         self.assets[asset.name] = asset
         self.emit("listed", name=asset.name, decimals=asset.decimals)
 
     def _list_instrument(self, command: Event) -> None:
         instrument = read_instrument(command, self.assets, self.instruments)
+        if len(self.instruments) >= self.limits.max_instruments:
+            raise Refused("book_full")
         self.instruments[instrument.symbol] = instrument
         self.books[instrument.symbol] = Book()
         self.emit("listed", **instrument.listed)
@@ -178,6 +183,8 @@ class ReferenceEngine:
             raise Refused("supply_exceeded")
         number = command["account"]
         if number not in self.accounts:
+            if len(self.accounts) >= self.limits.max_accounts:
+                raise Refused("book_full")
             self.accounts[number] = Account(number)
             self.accounts[number].use(command["client_id"])
         asset.deposited += amount

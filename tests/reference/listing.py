@@ -43,6 +43,7 @@ class Instrument:
     qty_min: int = 1  # lots
     qty_max: int = MAX_63
     min_notional: int = 0  # quote minor units
+    max_open_orders: int | None = None
     halted: bool = False
     listed: dict[str, Any] = field(default_factory=dict)  # the fields of its `listed` event
 
@@ -121,3 +122,4 @@ def _read_limits(fields: dict[str, Any], found: Instrument) -> None:
     for name in ("market_collar_ppm", "max_open_orders"):
         if name in fields:
             found.listed[name] = read_integer(fields[name], 1, MAX_U32)
+    found.max_open_orders = found.listed.get("max_open_orders")

@@ -77,6 +77,8 @@ def place(engine: "ReferenceEngine", command: Command) -> None:
     taker.frozen = frozen_for(taker, makers)
     if taker.frozen > engine.accounts[number].balances[taker.pays_with].available:
         raise Refused("insufficient_funds")
+    if _is_full(engine, taker):
+        raise Refused("book_full")
 
     taker.age = engine.next_age()
     engine.open[taker.order_id] = taker
@@ -97,6 +99,24 @@ def _check_book(taker: Order, makers: list[Order]) -> None:
         raise Refused("would_cross")
     if taker.tif == "fok" and countable(taker, makers) < taker.leaves:
         raise Refused("fok_unfilled")
+
+
+def _is_full(engine: "ReferenceEngine", taker: Order) -> bool:
+    """Whether one order more is too many, though it may end at once."""
+    limits, most = engine.limits, taker.instrument.max_open_orders
+    mine = sum(order.account == taker.account for order in engine.open.values())
+    here = sum(order.instrument is taker.instrument for order in engine.open.values())
+    if len(engine.open) >= limits.max_orders - 1 or mine >= limits.max_account_orders:
+        return True
+    if most is not None and here >= most:
+        return True
+    return taker.order_type == "limit" and taker.tif == "gtc" and not _has_level_room(engine)
+
+
+def _has_level_room(engine: "ReferenceEngine") -> bool:
+    """Whether one more price could stand in a book, whether this order needs it or not."""
+    prices = {(order.instrument.symbol, order.side, order.price) for order in engine.open.values()}
+    return len(prices) < engine.limits.max_levels - 1
 
 
 def frozen_for(order: Order, makers: list[Order]) -> int:
@@ -133,6 +153,7 @@ def _change(engine: "ReferenceEngine", command: Command, order: Order) -> None:
     account = engine.accounts[order.account]
     before = (order.price, order.leaves)
     keeps_place = price == order.price and qty <= order.leaves
+    has_room = _has_level_room(engine)  # while the order still stands at its old price
     order.price, order.leaves = price, qty
     frozen = frozen_for(order, makers)
     try:
@@ -140,6 +161,8 @@ def _change(engine: "ReferenceEngine", command: Command, order: Order) -> None:
             _check_book(order, makers)
         if frozen > account.balances[order.pays_with].available + order.frozen:
             raise Refused("insufficient_funds")
+        if not keeps_place and not has_room:
+            raise Refused("book_full")
     except Refused:
         order.price, order.leaves = before
         raise

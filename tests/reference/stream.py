@@ -25,7 +25,7 @@ INSTRUMENTS: dict[str, Any] = {
         },
         {
             "symbol": "ETH-BTC", "base": "ETH", "quote": "BTC", "tick_size": "0.02", "lot_size": "0.05",
-            "price_min": "0.02", "price_max": "1000", "maker_fee_ppm": 5_000, "taker_fee_ppm": 0,
+            "price_min": "0.02", "price_max": "1000", "maker_fee_ppm": 5_000, "taker_fee_ppm": 0, "max_open_orders": 6,
         },
     ],
 }  # fmt: skip
@@ -35,9 +35,21 @@ JUNK: tuple[Any, ...] = (
     None, True, False, 1.5, -1, 0, 2**63, 2**64, 10**25, "", "abc", "NaN", "Infinity", "1e400", "-0", ".", "1_0", " 1",
     "9223372036854775807", "92233720368547758070", [], {}, "buy", "limit", "gtd", "stop", "USD", "BTC-USD",
 )  # fmt: skip
+BAD_ASSETS: dict[str, tuple[Any, ...]] = {
+    "name": ("", "bad name", "SEVENTEENLETTERS7", "É", None, 5), "decimals": (-1, 19, 2**64, "2", True, 1.0, None),
+}  # fmt: skip
+BAD_INSTRUMENTS: dict[str, tuple[Any, ...]] = {
+    "symbol": ("", "bad symbol", "BTC-USD", "SEVENTEENLETTERS7", None, []), "base": ("NONE", "", None, 7, "USD"),
+    "quote": ("NONE", None, "XRP"), "tick_size": ("0", "-1", "0.0001", "1e30", "abc", 1.5, None, 1, "0.7"),
+    "lot_size": ("0", "-0.5", "0.001", "1e-19", "1e18", None, "0.25"), "price_min": ("0", "-3", "51", "3.5", None, 3),
+    "price_max": ("2", "50.5", "1e40", "9223372036854775808", None), "maker_fee_ppm": (-1, 1_000_001, "5", 0.5, None),
+    "taker_fee_ppm": (-1, 1_000_001, 1_000_000, None), "qty_min": ("0", "21", "0.3", None), "qty_max": ("-1", "0", "x"),
+    "min_notional": ("0", "0.00001", "1e40"), "max_open_orders": (0, 2**32, "3", 1), "market_collar_ppm": (0, 2**32, 9),
+    "more": (1,),
+}  # fmt: skip
 OPS = {
-    "place": 56, "amend": 12, "cancel": 6, "deposit": 6, "withdraw": 3, "mass_cancel": 1, "halt": 0.5, "resume": 2,
-    "suspend": 0.5, "unsuspend": 3, "bust": 2, "time": 1, "list": 0.3, "nonsense": 0.5,
+    "place": 56, "amend": 12, "cancel": 6, "deposit": 6, "withdraw": 3, "mass_cancel": 1, "halt": 0.4, "resume": 3,
+    "suspend": 0.5, "unsuspend": 6, "bust": 2, "time": 1, "list": 0.5, "nonsense": 0.5,
 }  # fmt: skip
 
 
@@ -143,7 +155,9 @@ class CommandStream:
         return step + "3" if "." in step else step + ".3"
 
     def _symbol(self) -> str:
-        return "NO-NO" if self._one_in(80) else self.random.choice(list(self.instruments))
+        """Mostly one of the first three, so that what is listed later does not thin the books."""
+        symbols = list(self.instruments)
+        return "NO-NO" if self._one_in(80) else self.random.choice(symbols if self._one_in(4) else symbols[:3])
 
     # -- ops ----------------------------------------------------------------------------------------------------
 
@@ -214,6 +228,8 @@ class CommandStream:
 
     def _transfer(self, op: str, most: int) -> dict[str, Any]:
         account = self._account() % 9 or 1  # account 9 never begins
+        if self._one_in(300):
+            account = self.random.randrange(10, 16)  # begins, and does nothing else
         asset = self.random.choice(list(self.assets))
         step = "1" if self.assets[asset] == 0 else "0." + "1".rjust(self.assets[asset], "0")
         units = 2**62 if self._one_in(60) else self.random.randrange(1, most)
@@ -248,19 +264,30 @@ class CommandStream:
         return {"op": "time", "ts_ns": self.now}
 
     def _list(self) -> dict[str, Any]:
-        names = ["EUR", "SOL", "USD", "XRP", "bad name"]
+        names = ["EUR", "SOL", "USD", "XRP"]
         if self._one_in(2):
-            return {"op": "list_asset", "name": self.random.choice(names), "decimals": self.random.choice((0, 2, 19))}
+            command = {"op": "list_asset", "name": self.random.choice(names), "decimals": self.random.choice((0, 2))}
+            return self._misjudge(command, BAD_ASSETS)
         base, quote = self.random.choice(names), self.random.choice(("USD", "EUR", "BTC"))
-        return {
+        command = {
             "op": "list_instrument", "symbol": f"{base}-{quote}", "base": base, "quote": quote, "tick_size": "1",
             "lot_size": self.random.choice(("1", "0.5")), "price_min": "3", "price_max": "50",
             "maker_fee_ppm": 70_000, "taker_fee_ppm": 90_000,
         }  # fmt: skip
+        if self._one_in(3):
+            command |= {"max_open_orders": 4, "qty_min": "1", "qty_max": 20, "min_notional": 4}
+        return self._misjudge(command, BAD_INSTRUMENTS)
+
+    def _misjudge(self, command: dict[str, Any], bad: dict[str, tuple[Any, ...]]) -> dict[str, Any]:
+        """Every other listing has one value that may be refused."""
+        if self._one_in(2):
+            field = self.random.choice(list(bad))
+            command[field] = self.random.choice(bad[field])
+        return command
 
     def _spoil(self, command: dict[str, Any]) -> None:
         """Break (or merely bend) one field."""
-        field = self.random.choice([*command, "stop_price", "display_qty", "ts_ns", "tif", "symbol"])
+        field = self.random.choice([*command, "stop_price", "display_qty", "expire_ts_ns", "ts_ns", "tif", "symbol"])
         if self._one_in(3):
             command.pop(field, None)
         else:
