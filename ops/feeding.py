@@ -196,7 +196,9 @@ class Feed:
 
     def _look_after(self, now_s: float) -> None:
         """No answer for a while: a restarting engine is waited for, a link that is gone is opened again."""
-        if isinstance(self._link, LaneClient) and not self._link.is_current:
+        if live_run(self._data) is None:
+            self._reopen("the pipeline is gone")
+        elif isinstance(self._link, LaneClient) and not self._link.is_current:
             self._reopen("the pipeline was restarted")
         elif isinstance(self._link, EntryClient):
             self._link.ask_session()

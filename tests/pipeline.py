@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ops.run_file import PORTS
+from ringbuf.ring import Ring
 from ringbuf.shm import SHM_ROOT, unlink
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -136,6 +138,26 @@ class Pipeline:
 
         eventually(quiet, "every process running and caught up")
         return found
+
+    def published(self) -> int:
+        """The highest sequence in the event ring."""
+        ring = Ring.attach(f"/{self.name}.events", "event")
+        try:
+            return ring.published
+        finally:
+            ring.close()
+
+    @contextmanager
+    def stopped(self, process: str) -> Iterator[None]:
+        """This process stands still meanwhile."""
+        pid = self.pid(process)
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            stat = Path(f"/proc/{pid}/stat")
+            eventually(lambda: stat.read_text().rpartition(")")[2].split()[0] == "T", f"{process} stands still")
+            yield
+        finally:
+            os.kill(pid, signal.SIGCONT)
 
     def stop(self) -> None:
         """Stop whatever runs and remove what a killed one left."""

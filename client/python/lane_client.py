@@ -60,7 +60,9 @@ class LaneClient:
         except Lapped:
             if self._history is None:
                 raise
+        limit = self._reader.limit  # the journal may hold more than is safe to tell
         missed = self._history(self._reader.position + 1, BATCH)
+        missed = missed[missed["seq"] <= limit]
         if not len(missed):
             return None
         self._reader.seek(int(missed["seq"][-1]))

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from ops.processes import present
-from ringbuf.ring import Ring
 from tests.e2e.flow import commands, differs_from_match, write_lines
 from tests.pipeline import Pipeline, eventually, pipeline
 
@@ -40,14 +39,6 @@ def running(tmp_path: Path) -> Iterator[Pipeline]:
         yield made
 
 
-def published(running: Pipeline) -> int:
-    ring = Ring.attach(f"/{running.name}.events", "event")
-    try:
-        return ring.published
-    finally:
-        ring.close()
-
-
 def nothing_is_lost_or_twice(running: Pipeline, flow: Path, out: Path) -> None:
     """History, refused repeats aside, is what the engine alone makes of the same commands; the stores agree."""
     assert differs_from_match(running.data, flow, out) == ""
@@ -59,13 +50,15 @@ def test_each_process_is_killed_once_and_the_flow_goes_on(
     running: Pipeline, flow: Path, tmp_path: Path, seed: int
 ) -> None:
     victims = [spec.name for spec in present()]
-    random.Random(seed).shuffle(victims)
-    print(f"killed in this order: {', '.join(victims)}")
+    rng = random.Random(seed)
+    rng.shuffle(victims)
+    via = rng.choice(("zmq", "shm"))
+    print(f"fed via {via}, killed in this order: {', '.join(victims)}")
     total = flow.read_bytes().count(b"\n")
-    feed = running.popen("feed", str(flow), "--rate", str(RATE), "--json")
+    feed = running.popen("feed", str(flow), "--rate", str(RATE), "--via", via, "--json")
     for number, victim in enumerate(victims, 1):
         goal = number * total // (len(victims) + 1)
-        eventually(lambda goal=goal: published(running) > goal or feed.poll() is not None, f"{goal} events")
+        eventually(lambda goal=goal: running.published() > goal or feed.poll() is not None, f"{goal} events")
         assert feed.poll() is None, feed.communicate()
         os.kill(eventually(lambda victim=victim: running.pid(victim), f"{victim} runs"), signal.SIGKILL)
     said, complaints = feed.communicate(timeout=120)
@@ -80,7 +73,7 @@ def test_the_supervisor_is_killed_and_the_flow_goes_on_after_the_next_up(
     running: Pipeline, flow: Path, tmp_path: Path, via: str
 ) -> None:
     feed = running.popen("feed", str(flow), "--rate", str(RATE), "--via", via, "--json")
-    eventually(lambda: published(running) > 8_000 or feed.poll() is not None, "8000 events")
+    eventually(lambda: running.published() > 8_000 or feed.poll() is not None, "8000 events")
     assert feed.poll() is None, feed.communicate()
     os.kill(int(running.run_file()["supervisor"]["pid"]), signal.SIGKILL)
     running.up()
