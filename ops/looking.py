@@ -43,12 +43,15 @@ class Look:
             sequences={cursor.name: cursor.sequence for cursor in self.ring.cursors()},
         )
 
-    def report(self, before: Sample) -> tuple[dict[str, Any], Sample]:
-        """The `status` object, with rates since `before`, and the sample to compare with next time."""
+    def report(self, before: Sample, memory: bool = True) -> tuple[dict[str, Any], Sample]:
+        """The `status` object, with rates since `before`, and the sample to compare with next time.
+
+        memory=False leaves pss_bytes 0: it costs the kernel milliseconds a process.
+        """
         run = require_run(self.data)
         now = self.sample(run)
         seconds = max(now.at_s - before.at_s, 1e-3)
-        processes = {name: self._process(run, name, before, now, seconds) for name in run.processes}
+        processes = {name: self._process(run, name, before, now, seconds, memory) for name in run.processes}
         cursors = self.ring.cursors()
         published = self.ring.published  # after the cursors: none of them is ahead of it
         return {
@@ -69,7 +72,7 @@ class Look:
         self.ring.close()
 
     @staticmethod
-    def _process(run: RunFile, name: str, before: Sample, now: Sample, seconds: float) -> dict[str, Any]:
+    def _process(run: RunFile, name: str, before: Sample, now: Sample, seconds: float, memory: bool) -> dict[str, Any]:
         """pid (null while down), cpu (share of one core, 1 = all of it), state, restarts, memory."""
         row = run.processes[name]
         used = now.ticks.get(name, 0) - before.ticks.get(name, 0)
@@ -79,7 +82,7 @@ class Look:
             "cpu": round(max(used, 0) / TICKS_PER_S / seconds, 3) if alive else 0.0,
             "state": row.state if alive or row.state == "backing_off" else "down",
             "restarts": row.restarts,
-            "pss_bytes": pss_bytes(row.pid) if alive else 0,
+            "pss_bytes": pss_bytes(row.pid) if alive and memory else 0,
             "why": row.why,
         }
 

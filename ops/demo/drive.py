@@ -125,7 +125,7 @@ def looks(pipeline: Pipeline, every_s: float) -> Iterator[tuple[dict[str, Any], 
         while True:
             time.sleep(every_s)
             try:
-                status, before = look.report(before)
+                status, before = look.report(before, memory=False)
             except ConfigError:
                 return
             if lane is None and FEED_LANE in lanes.names():

@@ -9,7 +9,7 @@ from ops.convert.generate import generate
 from ops.convert.summary import Summary
 from ops.output import say
 
-RECORDED = "half an hour of Bitstamp BTC/USD, 2026-05-02, as recorded"
+RECORDED = "Half an hour of Bitstamp BTC/USD, 2026-05-02, as recorded"
 SEED = 1
 
 
@@ -38,5 +38,5 @@ def obtain(folder: Path, cache: Path, commands: int, made_up: bool) -> Flow:
             say("converting the recorded order flow to commands")
             return Flow(convert("bitstamp", files, folder), RECORDED, recorded=True)
     say(f"generating {commands:,} commands, seed {SEED}")
-    title = f"made up by a seeded generator (seed {SEED}), calibrated to a recorded half hour of Bitstamp BTC/USD"
+    title = f"Made up by a seeded generator (seed {SEED}), calibrated to a recorded half hour of Bitstamp BTC/USD"
     return Flow(generate(folder, commands, SEED), title, recorded=False)

@@ -12,6 +12,7 @@ from rich.text import Text
 
 REDRAW_S = 0.2
 PLAIN_S = 2.0
+BAR_WIDTH = 92
 JOBS = {
     "journal": "4 trade log, gates the engine",
     "engine": "1 match output",
@@ -33,7 +34,6 @@ class LivePicture:
         self._console = Console(stderr=True)
         self._live = Live(console=self._console, auto_refresh=False) if self._console.is_terminal else None
         self._began_s = self._told_s = time.monotonic()
-        self.every_s = REDRAW_S if self._live else REDRAW_S / 2
 
     def __enter__(self) -> "LivePicture":
         if self._live:
@@ -79,7 +79,9 @@ class LivePicture:
             style = "green" if lag in ("0", "-") else "yellow"
             cells = (rate, cursor, Text(lag, style), f"{row['cpu']:.0%}")
             table.add_row(Text(name, state), JOBS.get(name, ""), *cells)
-        bar = ProgressBar(total=max(self._commands, 1), completed=answered, width=min(self._console.width - 2, 96))
+        bar = Table.grid()  # a bar alone ends no line
+        width = min(self._console.width - 2, BAR_WIDTH)
+        bar.add_row(ProgressBar(total=max(self._commands, 1), completed=answered, width=width))
         return Group(Text(self._headline(status, answered), "bold"), bar, table)
 
 

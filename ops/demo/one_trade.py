@@ -14,7 +14,7 @@ def told(trade: dict[str, Any]) -> Iterator[tuple[str, str]]:
     yield (
         "1 match output",
         f"{record['side']} {record['qty']} {record['symbol']} at {record['price']}: taker account {record['account']}, "
-        f"maker account {record['maker_account']}, {asked}, record crc32c {record['crc32c']}",
+        f"maker account {record['maker_account']}, {asked}, crc32c {record['crc32c']}",
     )
     for order in steps[2]["orders"]:
         role = "taker" if order["order_id"] == record["order_id"] else "maker"

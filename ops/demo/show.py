@@ -1,6 +1,6 @@
 """The closing picture: nine steps, book, candles, money, venue, checks, one trade, reports, where to look further."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,42 +13,57 @@ from rich.text import Text
 from ops.demo.one_trade import told
 from ops.demo.venue import is_reproduced
 
-WIDTH_MIN = 124
-# (step, who, what the counts mean: a template over that consumer's counts)
-STEPS = (
-    ("1 match output", "engine", "{events:,} events: {accepted:,} accepted, {rejected:,} refused, {trade:,} trades"),
-    ("2 order status", "orders", "{orders:,} orders with {fills:,} fills, {open:,} open, {refusals:,} refusals"),
-    ("3 account assets", "balances", "{balances:,} balances, {ledger_lines:,} ledger lines"),
-    ("4 trade log", "journal", "{records:,} records in {segments:,} segment(s)"),
-    ("5 push", "publisher", "{messages:,} messages on {topics:,} topics received, {missing:,} missing"),
-    ("6 market data", "marketdata", "{trades:,} trades, {candles:,} candles, {levels:,} price levels"),
-    ("7 clearing, settlement", "settlement", "{transfers:,} net transfers, {days:,} day(s), {files:,} files"),
-    ("8 risk and audit", "risk", "{events:,} events looked at, {alerts:,} alerts"),
-    ("9 reconciliation", "reconcile", "{agree:,} of {checks:,} comparisons agree"),
+WIDTH_PLAIN = 124  # where no terminal says how wide it is
+
+
+def _n(count: int, noun: str) -> str:
+    return f"{count:,} {noun}" + ("" if count == 1 else "s")
+
+
+Counts = dict[str, int]
+# (step, who, what it counted, in words)
+STEPS: tuple[tuple[str, str, Callable[[Counts], str]], ...] = (
+    ("1 match output", "engine", lambda c: f"{_n(c['events'], 'event')}, {_n(c['trade'], 'trade')}"),
+    ("2 order status", "orders", lambda c: f"{_n(c['orders'], 'order')}, {c['open']:,} open, {_n(c['fills'], 'fill')}"),
+    (
+        "3 asset transfer",
+        "balances",
+        lambda c: f"{_n(c['ledger_lines'], 'ledger line')}, {_n(c['balances'], 'balance')}",
+    ),
+    ("4 trade log", "journal", lambda c: f"{_n(c['records'], 'record')}, {_n(c['segments'], 'segment')}"),
+    ("5 push", "publisher", lambda c: f"{_n(c['messages'], 'message')} received, {c['missing']:,} missing"),
+    ("6 market data", "marketdata", lambda c: f"{_n(c['trades'], 'print')}, {_n(c['candles'], 'candle')}"),
+    ("7 settlement", "settlement", lambda c: f"{_n(c['transfers'], 'net transfer')}, {_n(c['files'], 'file')}"),
+    ("8 risk and audit", "risk", lambda c: f"{_n(c['events'], 'event')} checked, {_n(c['alerts'], 'alert')}"),
+    ("9 reconciliation", "reconcile", lambda c: f"{c['agree']:,} of {_n(c['checks'], 'comparison')} agree"),
 )
 
 
 def show(report: dict[str, Any]) -> None:
     """Print the picture of a whole demo report to standard output."""
     console = Console()
-    if not console.is_terminal or console.width < WIDTH_MIN:
-        console = Console(width=max(console.width, WIDTH_MIN))
+    if not console.is_terminal:
+        console = Console(width=WIDTH_PLAIN)
     for title, body in _parts(report):
         console.print()
         console.print(Rule(Text(title, "bold cyan"), align="left", style="dim"))
-        console.print(Padding(body, (0, 0, 0, 2)))
+        if isinstance(body, list):  # paths and commands, to be copied: never folded
+            for line in body:
+                console.print(Text("  ").append_text(line), soft_wrap=True)
+        else:
+            console.print(Padding(body, (0, 0, 0, 2)))
     console.print()
     console.print(_verdict(report))
 
 
-def _parts(report: dict[str, Any]) -> Iterator[tuple[str, RenderableType]]:
+def _parts(report: dict[str, Any]) -> Iterator[tuple[str, RenderableType | list[Text]]]:
     rate = report["orders"] / max(report["seconds"], 1e-3)
     yield (
         f"{report['flow']['title']}",
-        f"{report['orders']:,} commands made {report['events']:,} events and {report['trades']:,} trades in "
-        f"{report['seconds']:.1f} s, from the first command to the last commit ({rate:,.0f} commands/s)",
+        f"{report['orders']:,} commands: {report['events']:,} events, {report['trades']:,} trades, "
+        f"{report['seconds']:.1f} s from the first command to the last commit ({rate:,.0f}/s)",
     )
-    yield "The nine steps after a match, each as its own process has stored it", _steps(report)
+    yield "The nine steps after a match, each counted where it was stored", _steps(report)
     if report["book"]:
         side_by_side = Table.grid(padding=(0, 6))
         side_by_side.add_row(_book(report["book"]), _candles(report["candles"]))
@@ -85,14 +100,16 @@ def duration(ns: int | None) -> str:
 
 def _steps(report: dict[str, Any]) -> RenderableType:
     table = _table("step", "who", "how many", "last seq", "lag", "p50", "p99", "p99.9", "max", left=3)
-    for step, who, template in STEPS:
+    table.columns[2].no_wrap = False  # the one that folds where the terminal is narrow
+    for step, who, counted in STEPS:
         row = report["consumers"].get(who, {"seq": report["events"], "lag": 0})
         if who == "reconcile":
             row = {"seq": report["reconciled_at"], "lag": report["events"] - report["reconciled_at"]}
         times = report["latency_ns"].get(who, {})
         cells = [duration(times.get(key)) for key in ("p50", "p99", "p999", "max")]
-        counts = template.format(**report["counts"][who])
-        table.add_row(Text(step, "bold"), who, counts, f"{row['seq']:,}", f"{row['lag']:,}", *cells)
+        table.add_row(
+            Text(step, "bold"), who, counted(report["counts"][who]), f"{row['seq']:,}", f"{row['lag']:,}", *cells
+        )
     note = (
         "Times are from match to commit (engine: from arrival to match; publisher: until a subscriber has the message)."
         "\nThe flow is fed as fast as it goes, so they hold the time in the queue: of this load and this host."
@@ -160,16 +177,14 @@ def _trade(trade: dict[str, Any]) -> RenderableType:
     return table
 
 
-def _reports(report: dict[str, Any]) -> RenderableType:
-    lines = [f"{folder}/" for folder in report["reports"]["folders"]]
-    return "\n".join([*lines, "  " + "  ".join(report["reports"]["files"])])
+def _reports(report: dict[str, Any]) -> list[Text]:
+    folders = [Text(f"{folder}/") for folder in report["reports"]["folders"]]
+    return [*folders, Text("  ".join(report["reports"]["files"]), "dim")]
 
 
-def _further(report: dict[str, Any]) -> RenderableType:
-    table = Table(box=None, padding=(0, 3, 0, 0), show_header=False)
-    for command, what in report["further"]:
-        table.add_row(Text(command, "bold"), Text(what, "dim"))
-    return table
+def _further(report: dict[str, Any]) -> list[Text]:
+    width = max(len(command) for command, _ in report["further"])
+    return [Text(command.ljust(width), "bold").append(f"   {what}", "dim") for command, what in report["further"]]
 
 
 def _verdict(report: dict[str, Any]) -> Text:

@@ -92,16 +92,16 @@ def _drive(pipeline: Any, flow: Any, args: argparse.Namespace) -> dict[str, Any]
     """Feed, watch, wait for everybody, then ask every store."""
     from ops.demo.drive import watch
     from ops.demo.listen import Listener
-    from ops.demo.live import LivePicture
+    from ops.demo.live import REDRAW_S, LivePicture
 
-    say(f"feeding {flow.summary.commands:,} commands: {flow.title}")
+    say(f"feeding {flow.summary.commands:,} commands. {flow.title}")
     listener = Listener("127.0.0.1", pipeline.port_base + 1)
     listener.start()
     began = time.monotonic()
     try:
         pipeline.feed(flow.summary.commands_path)
         with LivePicture(flow.summary.commands) as picture:
-            feed, status = watch(pipeline, picture.every_s, picture.show)
+            feed, status = watch(pipeline, REDRAW_S, picture.show)
         seconds = time.monotonic() - began
         listener.wait_for(status["published"], LISTEN_S)
     finally:
