@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from config.errors import ConfigError
+from ops.demo.flow import obtain
 from ops.demo.place import clear, free_name, only_demo_of
 from ops.locks import lock_name
 from ops.processes import present
@@ -156,3 +157,19 @@ def test_two_demos_in_one_directory_are_refused(tmp_path: Path) -> None:
     fcntl.flock(held, fcntl.LOCK_UN)
     os.close(held)
     os.close(only_demo_of(tmp_path / "demo"))
+
+
+def test_without_a_network_the_generator_stands_in_and_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)  # where no earlier fetch has left the recording
+    monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/")
+    monkeypatch.setenv("PIP_NO_INDEX", "0")
+    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+    flow = obtain(tmp_path / "flow", tmp_path / "data", 100, made_up=False)
+    assert not flow.recorded
+    assert "seeded generator" in flow.title
+    said = capsys.readouterr().err
+    assert "no recorded order flow" in said
+    assert "seeded generator" in said
+    assert flow.summary.commands_path.exists() and flow.summary.expected_path.exists()
