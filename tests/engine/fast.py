@@ -10,7 +10,7 @@ from config.instruments import build_catalog
 from config.json_commands import decode
 from config.json_events import encode
 from engine.core import Engine
-from engine.state import ASSET, BALANCE, ORDER, Limits
+from engine.state import ASSET, BALANCE, INSTRUMENT, ORDER, Limits
 from ringbuf.codes import FLAG_LAST, EventType, Side
 
 Event = dict[str, Any]
@@ -68,20 +68,21 @@ class FastEngine:
         ]  # fmt: skip
 
 
-def check_frozen(engine: Engine, catalog: Catalog) -> None:
+def check_frozen(engine: Engine) -> None:
     """Every balance's frozen amount is the sum over its account's open orders; raises AssertionError.
 
     Read from the tables and priced here, so nothing that the engine adds up itself is believed.
     """
     state, expected = engine.state, dict[int, int]()
+    instruments = state.view("instruments", INSTRUMENT, int(state.record["instrument_count"]))
     orders = state.view("orders", ORDER, int(state.record["order_next"]))
     for order in orders[orders["order_id"] != 0]:
-        instrument = catalog.instruments[int(order["symbol"])]
+        instrument = instruments[order["symbol"]]
         leaves, price = int(order["leaves_lots"]), int(order["price_ticks"])
         if order["side"] == Side.BUY:
-            asset, amount = instrument.quote, leaves * price * instrument.tick_lot_quote_units
+            asset, amount = int(instrument["quote"]), leaves * price * int(instrument["tick_lot_quote_units"])
         else:
-            asset, amount = instrument.base, leaves * instrument.lot_base_units
+            asset, amount = int(instrument["base"]), leaves * int(instrument["lot_base_units"])
         assert leaves > 0 and amount > 0, f"order {order['order_id']} is open with {leaves} lots"
         key = ((int(order["account"]) << 32) | asset) + 1
         expected[key] = expected.get(key, 0) + amount
@@ -106,7 +107,7 @@ def without_nothing(balances: dict[str, dict[str, Any]]) -> dict[str, dict[str, 
 
     def is_nothing(value: object) -> bool:
         values = value.values() if isinstance(value, dict) else [value]
-        return all(float(v) == 0 for v in values)
+        return all(float(str(v)) == 0 for v in values)
 
     kept = {number: {a: v for a, v in held.items() if not is_nothing(v)} for number, held in balances.items()}
     return {number: held for number, held in kept.items() if held}

@@ -182,6 +182,11 @@ def test_a_frame_that_is_no_command_is_answered_and_the_next_one_served(client: 
         assert any(b'"malformed"' in answer for answer in answers)
 
 
+def test_a_frame_of_17_mb_ends_its_connection_and_no_other(client: Client, other: Client) -> None:
+    other.send(b" " * (17 << 20))
+    assert funded(client)
+
+
 def test_hostile_records_disturb_nobody(client: Client, other: Client) -> None:
     account = funded(other, "BTC")
     seed = random.SystemRandom().randrange(1 << 32)

@@ -97,7 +97,8 @@ def check_fits(instrument: Instrument, command: dict[str, Any]) -> None:
 
 def _check_money(command: dict[str, Any], assets: dict[str, Asset]) -> None:
     name = command.get("asset")
-    _need(type(name) is str and name in assets)
+    if type(name) is not str or name not in assets:
+        raise Refused("malformed")
     amount = assets[name].unit.count(command.get("amount"))
     _need(amount > 0 and amount.denominator == 1)
 
