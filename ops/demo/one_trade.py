@@ -39,7 +39,7 @@ def told(trade: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield ("" if at else "7 settlement", said)
     yield (
         "8 risk and audit",
-        f"{steps[8]['verdict']}" + "".join(f"; {alert.get('kind')}" for alert in steps[8]["alerts"]),
+        f"{steps[8]['verdict']}" + "".join(f": {alert['kind'].replace('_', ' ')}" for alert in steps[8]["alerts"]),
     )
     yield "9 receipts", f"all past {receipts['seq']:,}; committed after the match: {_committed(receipts['consumers'])}"
 

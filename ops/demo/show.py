@@ -14,6 +14,7 @@ from ops.demo.one_trade import told
 from ops.demo.venue import is_reproduced
 
 WIDTH_PLAIN = 124  # where no terminal says how wide it is
+WIDTH_NARROW = 118  # terminals narrower than that get less
 
 
 def _n(count: int, noun: str) -> str:
@@ -44,7 +45,7 @@ def show(report: dict[str, Any]) -> None:
     console = Console()
     if not console.is_terminal:
         console = Console(width=WIDTH_PLAIN)
-    for title, body in _parts(report):
+    for title, body in _parts(report, console.width < WIDTH_NARROW):
         console.print()
         console.print(Rule(Text(title, "bold cyan"), align="left", style="dim"))
         if isinstance(body, list):  # paths and commands, to be copied: never folded
@@ -56,18 +57,20 @@ def show(report: dict[str, Any]) -> None:
     console.print(_verdict(report))
 
 
-def _parts(report: dict[str, Any]) -> Iterator[tuple[str, RenderableType | list[Text]]]:
+def _parts(report: dict[str, Any], narrow: bool) -> Iterator[tuple[str, RenderableType | list[Text]]]:
     rate = report["orders"] / max(report["seconds"], 1e-3)
     yield (
         f"{report['flow']['title']}",
         f"{report['orders']:,} commands: {report['events']:,} events, {report['trades']:,} trades, "
         f"{report['seconds']:.1f} s from the first command to the last commit ({rate:,.0f}/s)",
     )
-    yield "The nine steps after a match, each counted where it was stored", _steps(report)
+    yield "The nine steps after a match, each counted where it was stored", _steps(report, narrow)
     if report["book"]:
-        side_by_side = Table.grid(padding=(0, 6))
-        side_by_side.add_row(_book(report["book"]), _candles(report["candles"]))
-        yield f"{report['book']['symbol']}: top of the book, and the last minutes that traded", side_by_side
+        tables = _book(report["book"]), _candles(report["candles"])
+        beside = Table.grid(padding=(0, 6))
+        beside.add_row(*tables)
+        title = f"{report['book']['symbol']}: top of the book, and the last minutes that traded"
+        yield title, Group(tables[0], "", tables[1]) if narrow else beside
     yield "Money in = money out, to the last unit", _money(report)
     yield (
         "Against the venue" if report["flow"]["recorded"] else "Against a plain book fed with the same",
@@ -98,15 +101,18 @@ def duration(ns: int | None) -> str:
     return f"{ns} ns"
 
 
-def _steps(report: dict[str, Any]) -> RenderableType:
-    table = _table("step", "who", "how many", "last seq", "lag", "p50", "p99", "p99.9", "max", left=3)
-    table.columns[2].no_wrap = False  # the one that folds where the terminal is narrow
+def _steps(report: dict[str, Any], narrow: bool) -> RenderableType:
+    times_of = {"p50": "p50", "p99": "p99", "p999": "p99.9", "max": "max"}
+    for key in ("p50", "p999", "max") if narrow else ():
+        del times_of[key]
+    table = _table("step", "who", "how many", "last seq", "lag", *times_of.values(), left=3)
+    table.columns[2].no_wrap = False  # folds where it must
     for step, who, counted in STEPS:
         row = report["consumers"].get(who, {"seq": report["events"], "lag": 0})
         if who == "reconcile":
             row = {"seq": report["reconciled_at"], "lag": report["events"] - report["reconciled_at"]}
         times = report["latency_ns"].get(who, {})
-        cells = [duration(times.get(key)) for key in ("p50", "p99", "p999", "max")]
+        cells = [duration(times.get(key)) for key in times_of]
         table.add_row(
             Text(step, "bold"), who, counted(report["counts"][who]), f"{row['seq']:,}", f"{row['lag']:,}", *cells
         )
@@ -137,15 +143,15 @@ def _candles(candles: list[dict[str, Any]]) -> RenderableType:
 
 
 def _money(report: dict[str, Any]) -> RenderableType:
-    table = _table("asset", "deposits", "- withdrawals", "= on accounts", "+ fees", "", left=1)
+    table = _table("asset", "deposits", "- withdrawn", "= on accounts", "+ fees", "", left=1)
     for asset, row in report["money"].items():
         amounts = [row[name] for name in ("deposits", "withdrawals", "accounts", "fees")]
-        table.add_row(asset, *amounts, _mark(row["conserved"], "equal", "DIFFERENT"))
+        table.add_row(asset, *amounts, _mark(row["conserved"], "", "DIFFERENT"))
     return table
 
 
 def _mark(ok: bool, yes: str, no: str) -> Text:
-    return Text(f"✓ {yes}", "green") if ok else Text(f"✗ {no}", "bold red")
+    return Text(f"✓ {yes}".rstrip(), "green") if ok else Text(f"✗ {no}".rstrip(), "bold red")
 
 
 def _venue(report: dict[str, Any]) -> RenderableType:
@@ -163,8 +169,9 @@ def _venue(report: dict[str, Any]) -> RenderableType:
 def _checks(checks: list[dict[str, Any]]) -> RenderableType:
     table = _table("", "", "", left=3)
     table.show_header = False
+    table.columns[2].no_wrap = False
     for check in checks:
-        table.add_row(_mark(check["ok"], "", ""), check["name"], Text(check["detail"], overflow="ellipsis"))
+        table.add_row(_mark(check["ok"], "", ""), check["name"], check["detail"])
     return table
 
 
