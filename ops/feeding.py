@@ -21,8 +21,12 @@ from ringbuf.records import COMMAND
 from ringbuf.shm import SegmentError
 
 WINDOW = 2048
+# Half of the client ids that an account's window remembers: so many commands under way, and one that comes back
+# because entry had no room for it is never so far behind the others that it could only be refused as a duplicate.
+SAFE_WINDOW = 32
 CHUNK = 256
 POLL_MS = 20
+ROOM_S = 0.002  # before what found no room is sent again
 PROBE_S = 1.0  # without an answer so long: is the session still known?
 STALL_S = 30.0  # without an answer so long from a living pipeline: the answers are lost
 PROGRESS_S = 2.0
@@ -93,6 +97,7 @@ class Feed:
         self._patience_s = patience_s
         self._history = History(data)
         self._link: Link | None = None
+        self._window = WINDOW
         self._ready: deque[np.ndarray] = deque()  # decoded, not sent: arrays of one COMMAND
         self._pending: deque[np.ndarray] = deque()  # sent, not answered, in order
         self.sent = self.answered = self.rejected = self.trades = self.resumed = self.unsure = 0
@@ -116,7 +121,7 @@ class Feed:
                     held = self._decode(held)
                 self._push()
                 more = len(self._ready) < CHUNK and not ended
-                self._pull(0 if more and len(self._pending) < WINDOW else self._patience_ms())
+                self._pull(0 if more and len(self._pending) < self._window else self._patience_ms())
                 self._progress()
 
     def _patience_ms(self) -> int:
@@ -143,7 +148,7 @@ class Feed:
     def _push(self) -> None:
         """Send as many as window and rate allow."""
         assert self._link is not None
-        room = min(WINDOW - len(self._pending), CHUNK, len(self._ready))
+        room = min(self._window - len(self._pending), CHUNK, len(self._ready))
         if self._rate is not None:
             room = min(room, int((time.monotonic() - self._start_s) * self._rate) - self.sent)
         if room <= 0:
@@ -160,8 +165,12 @@ class Feed:
         events = self._link.receive(timeout_ms if self._pending else min(timeout_ms, 2))
         now_s = time.monotonic()
         # First those that entry had no room for: the others are taken off the front, one an answer.
-        for refused in events[events["seq"] == 0]:
-            self._again(int(refused["account"]), int(refused["client_id"]))
+        refused = events[events["seq"] == 0]
+        for one in refused:
+            self._again(int(one["account"]), int(one["client_id"]))
+        if len(refused):
+            self._window = SAFE_WINDOW
+            time.sleep(ROOM_S)
         events = events[events["seq"] != 0]
         self._history.catalog.fold_all(events)
         mine = events[events["session"] == self._link.session]
@@ -239,6 +248,8 @@ class Feed:
             time.sleep(0.1)
 
     def _open(self, run: RunFile) -> Link:
+        # Two feeds fit into one lane.
+        self._window = min(WINDOW, int(run.settings["ring"]["lane_capacity"]) // 2)
         if self._via == "shm":
             return LaneClient(run.name, "feed", self._history.journal.read)
         return EntryClient(f"tcp://{run.settings['ports']['host']}:{run.port_base}", 2.0)

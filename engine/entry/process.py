@@ -55,6 +55,8 @@ IDLE_MS = 20
 BEAT_S = 0.2
 DRAIN_S = 2.0
 NUMBERS = 1 << 24  # of sessions in one lane
+SESSIONS = 1 << 16  # remembered at most: clients that went away are not noticed before something is sent to them
+MESSAGE_BYTES = 16 << 20  # a larger frame ends its connection
 BINARY = 1  # lowest bit of a session number: the form in which its commands came and its answers go
 
 
@@ -85,6 +87,7 @@ class Entry:
         self._zmq = zmq.Context()
         self.socket = self._zmq.socket(zmq.ROUTER)
         self.socket.setsockopt(zmq.ROUTER_MANDATORY, 1)
+        self.socket.setsockopt(zmq.MAXMSGSIZE, MESSAGE_BYTES)
         self.socket.setsockopt(zmq.LINGER, 1000)
         self.socket.setsockopt(zmq.SNDHWM, 100_000)
         self.socket.bind(f"tcp://{context.settings.ports.host}:{context.port_base}")
@@ -123,14 +126,21 @@ class Entry:
         return TAKE
 
     def _session(self, identity: bytes) -> Session:
-        session = self._by_identity.get(identity)
+        session = self._by_identity.pop(identity, None)
         if session is None:
+            if len(self._by_identity) >= SESSIONS:  # the one silent for longest
+                self._forget(next(iter(self._by_identity.values())))
             while self._next in self._by_number:
                 self._next = _after(self._next)
             session = Session(identity, self._next)
             self._next = _after(self._next)
-            self._by_identity[identity] = self._by_number[session.number] = session
+            self._by_number[session.number] = session
+        self._by_identity[identity] = session
         return session
+
+    def _forget(self, session: Session) -> None:
+        self._by_identity.pop(session.identity, None)
+        self._by_number.pop(session.number, None)
 
     def _frame(self, session: Session, frame: bytes) -> None:
         try:
@@ -235,8 +245,7 @@ class Entry:
         except zmq.ZMQError as error:
             if error.errno not in (zmq.EHOSTUNREACH, zmq.EAGAIN):
                 raise
-            self._by_identity.pop(session.identity, None)
-            self._by_number.pop(session.number, None)
+            self._forget(session)
         session.frames = []
 
     def outstanding(self) -> bool:

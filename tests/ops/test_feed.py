@@ -10,9 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ringbuf.codes import EventType
+from ringbuf.codes import FLAG_LAST, EventType, Reason
 from tests.e2e.flow import commands, differs_from_match, history, write_lines
 from tests.pipeline import Pipeline, eventually, pipeline
+
+LISTINGS = 5  # events of the default instruments
 
 
 @pytest.fixture
@@ -98,17 +100,23 @@ def test_it_survives_a_restart_of_what_answers_it(running: Pipeline, tmp_path: P
     assert differs_from_match(running.data, path, tmp_path / "match") == ""
 
 
-def test_two_feeds_that_together_overfill_a_lane_are_both_answered(tmp_path: Path) -> None:
+def test_feeds_that_together_overfill_a_lane_lose_nothing(tmp_path: Path) -> None:
     with pipeline(tmp_path, config="[ring]\nlane_capacity = 64\n") as running:
         running.start(["journal", "engine", "entry"])
-        path = flow(tmp_path, 4_000)
-        lines = path.read_bytes().splitlines(keepends=True)
-        odd, even = tmp_path / "odd.jsonl", tmp_path / "even.jsonl"
-        odd.write_bytes(b"".join(line for line in lines if json.loads(line)["account"] % 2))
-        even.write_bytes(b"".join(line for line in lines if not json.loads(line)["account"] % 2))
-        found = [summary(feed) for feed in [running.popen("feed", str(half), "--json") for half in (odd, even)]]
+        lines = flow(tmp_path, 3_000).read_bytes().splitlines(keepends=True)
+        parts = [tmp_path / f"part-{number}.jsonl" for number in range(4)]
+        for number, part in enumerate(parts):
+            part.write_bytes(b"".join(line for line in lines if json.loads(line)["account"] % 4 == number))
+        with running.stopped("engine"):
+            feeds = [running.popen("feed", str(part), "--json") for part in parts]
+            for feed in feeds:  # two fill the lane; each tells that it is under way
+                assert feed.stderr is not None and "under way" in feed.stderr.readline()
+        found = [summary(feed) for feed in feeds]
         assert [one["answered"] for one in found] == [one["commands"] for one in found]
-        assert sum(one["answered"] for one in found) == len(lines)
+        assert sum(one["sent"] for one in found) > len(lines)  # some found no room at first
+        events, _ = history(running.data)
+        assert np.count_nonzero(events["flags"] & FLAG_LAST) == len(lines) + LISTINGS
+        assert not (events["reason"] == Reason.DUPLICATE_CLIENT_ID).any()
 
 
 @pytest.mark.parametrize(
