@@ -39,7 +39,7 @@ from tests.reference.stream import INSTRUMENTS
 
 LIMITS = Limits(
     max_orders=48, max_levels=24, max_nodes=256, max_accounts=8, max_balances=64, max_instruments=6, max_assets=6,
-    max_busted=256, max_events=48, max_account_orders=20,
+    max_busted=2048, max_events=48, max_account_orders=20,
 )  # fmt: skip
 CHECK_EVERY = 500
 WEIGHTS = {
@@ -124,10 +124,10 @@ class RecordSource:
             if COMMAND[name].kind == "u":
                 value %= 1 << bits
             command[name] = value
-            if name == "client_id" and value > self.client_id:
-                command["account"] = 7  # whose ids are used up by this, once it has begun
         if self._one_in(6):
             command["symbol"], command["account"] = NO_SYMBOL, self.random.choice((NO_ACCOUNT, 1, 7))
+        if command["client_id"][0] > self.client_id:
+            command["account"] = 7  # whose ids are used up by this, once it has begun
 
     def _wide(self, command: np.ndarray, op: Op) -> np.ndarray:
         """A bust of a trade or of nothing, now and then not as it was; a listing of random bytes or of a copy."""
