@@ -1,9 +1,9 @@
 """Open-addressing tables from a 63-bit key to an order slot: order id → slot, (account, client id) → slot.
 
 A cell is 8 bytes: slot in the low 32 bits (0 = empty), 32 hash bits above it. Sixty-four consecutive ids lie side by
-side (they are used one after another, and the next cache line is fetched ahead), the groups are scattered by a
-multiplicative hash, so nobody can make long runs by leaving consecutive ids open. Deletion shifts back; there are no tombstones. The caller compares
-the real key in the order record: equal hash bits only say "probably".
+side (they are used one after another, and the next cache line is fetched ahead); the groups are scattered by a
+multiplicative hash, so nobody can make long runs by leaving consecutive ids open. Deletion shifts back; there are no
+tombstones. The caller compares the real key in the order record: equal hash bits only say "probably".
 """
 
 from engine.memory import load_i64, low_u32, shift_right, store_i64
