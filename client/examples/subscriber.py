@@ -2,6 +2,7 @@
 
 import json
 import sys
+from typing import Any
 
 import zmq
 
@@ -15,9 +16,9 @@ service = context.socket(zmq.DEALER)
 service.connect(f"tcp://127.0.0.1:{base + 3}")
 
 
-def snapshot():
+def snapshot() -> tuple[int, int, dict[str, dict[str, str]]]:
     service.send_json({"op": "snapshot", "symbol": symbol})
-    found = service.recv_json()
+    found: dict[str, Any] = json.loads(service.recv())
     if "error" in found:
         sys.exit(found["error"])
     return found["epoch"], found["seq"], {"bids": dict(found["bids"]), "asks": dict(found["asks"])}
@@ -25,7 +26,8 @@ def snapshot():
 
 epoch, seq, book = snapshot()
 while True:
-    name, message = [json.loads(part) if at else part.decode() for at, part in enumerate(feed.recv_multipart())]
+    head, body = feed.recv_multipart()
+    name, message = head.decode(), json.loads(body)
     lost_tail = name == "hb/" and message["topics"].get(topic, 0) > seq
     if message["epoch"] != epoch or lost_tail or message.get("prev", 0) > seq:
         epoch, seq, book = snapshot()
