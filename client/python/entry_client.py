@@ -12,6 +12,7 @@ from ringbuf.records import COMMAND, EVENT, RECORD_SIZE
 
 ENTRY_LANE = 1  # the order entry's command lane, fixed: the top byte of its sessions
 HELLO_S = 5.0
+QUEUE = 10_000  # messages that wait here while entry is away
 _SESSION_BITS = 24
 _SESSION_MASK = (1 << _SESSION_BITS) - 1
 
@@ -34,6 +35,7 @@ class EntryClient:
         self._socket = self._context.socket(zmq.DEALER)
         self._socket.setsockopt(zmq.LINGER, 0)
         self._socket.setsockopt(zmq.RCVHWM, 0)
+        self._socket.setsockopt(zmq.SNDHWM, QUEUE)
         self._socket.setsockopt(zmq.RECONNECT_IVL, 50)
         self._socket.connect(endpoint)
         self._early: list[bytes] = []
@@ -58,7 +60,7 @@ class EntryClient:
 
     def ask_session(self) -> None:
         """Say hello again; the answer shows in `answered_session` whether entry still knows this session."""
-        self._socket.send(orjson.dumps({"op": "hello", "format": "binary"}))
+        self._put(orjson.dumps({"op": "hello", "format": "binary"}))
 
     def answered_session(self) -> int | None:
         """The session in the last answer to a hello, taken from `notices`; None where there is none."""
@@ -69,17 +71,25 @@ class EntryClient:
         return found
 
     def send(self, commands: np.ndarray) -> int:
-        """Send COMMAND records as one message; how many went out (all). Stamps their session.
+        """Send COMMAND records as one message; how many went out: all, or 0 while the queue to entry is full.
 
-        So stamped they are taken by the entry that gave the session and by no other: see `answered_session`.
+        Stamps their session: no other entry than the one that gave it takes them, see `answered_session`.
         """
         if commands.dtype.itemsize != RECORD_SIZE:
             raise ValueError(f"commands: expected records of {RECORD_SIZE} bytes, found {commands.dtype}")
         if len(commands):
             stamped = np.array(commands).view(COMMAND)
             stamped["session"] = self.session & _SESSION_MASK
-            self._socket.send(stamped.tobytes())
-        return len(commands)
+            return len(commands) if self._put(stamped.tobytes()) else 0
+        return 0
+
+    def _put(self, frame: bytes) -> bool:
+        """Queue a frame without waiting: a client that waited for a dead entry could not notice that it is dead."""
+        try:
+            self._socket.send(frame, zmq.NOBLOCK)
+        except zmq.Again:
+            return False
+        return True
 
     def receive(self, timeout_ms: int) -> np.ndarray:
         """The events (EVENT) that have come, waiting for the first at most so long; JSON frames go to `notices`.

@@ -108,3 +108,15 @@ def test_overloaded_is_no_end_of_a_command() -> None:
     events["session"], events["flags"], events["seq"] = 7, FLAG_LAST, (5, 0, 6)
     assert count_answers(events, 7) == 2
     assert count_answers(events, 8) == 0
+
+
+def test_a_full_queue_to_an_entry_that_stands_still_takes_nothing_and_does_not_wait(running: Pipeline) -> None:
+    client = EntryClient(running.endpoint)
+    try:
+        with running.stopped("entry"):
+            one, sent = times(1), 0
+            while client.send(one):
+                sent += 1
+                assert sent < 1_000_000, "the queue takes ever more"
+    finally:
+        client.close()
