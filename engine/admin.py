@@ -4,8 +4,9 @@ from engine.accounts import available, find_account
 from engine.apply import apply_event, asset_event_at, bust_event_at, event_at, is_busted
 from engine.checks import BOOK_FULL, INSUFFICIENT_FUNDS, MALFORMED, NONE
 from engine.compose import head_word, open_event, parties_word, reject
-from engine.memory import load_i64, record_at, store_i64
+from engine.memory import load_i64, record_at, shift_right, store_i64
 from engine.orders import UNKNOWN_ORDER, UNKNOWN_SYMBOL, cancel_all
+from engine.scales import tick_scale
 from engine.state import INSTRUMENT_SIZE, account_at, asset_at, instrument_at
 from ringbuf.codes import NO_ACCOUNT, NO_ID, NO_SYMBOL, EventType, Op, Reason
 from ringbuf.jit import inline, outline
@@ -18,6 +19,7 @@ bust_command_at = record_at(COMMAND_BUST)
 NAME_AT = COMMAND_LIST_ASSET.fields["name"][1]  # type: ignore[index]
 EVENT_NAME_AT = EVENT_LISTED_ASSET.fields["name"][1]  # type: ignore[index]
 LISTING_BYTES = 96
+NAME_BYTES = 16
 MAX_SUPPLY = 1 << 62
 LARGEST = (1 << 63) - 1
 PRICE_TOP = 1 << 60
@@ -115,6 +117,21 @@ def decide_time(state, out):
     apply_event(state, open_event(state, out, head_word(TIME_PASSED, 0, 0, NO_SYMBOL), NOBODY))
 
 
+@outline
+def _name_is_sound(address):
+    """1 to 16 of A-Z a-z 0-9 . _ - and then zeros: what every reader of a listing expects."""
+    ended = False
+    for offset in range(NAME_BYTES):
+        letter = shift_right(load_i64(address + (offset & ~7)), 8 * (offset & 7)) & 255
+        if letter == 0:
+            ended = True
+            continue
+        alphanumeric = 48 <= letter <= 57 or 65 <= letter <= 90 or 97 <= letter <= 122
+        if ended or not (alphanumeric or letter == 45 or letter == 46 or letter == 95):
+            return False
+    return (load_i64(address) & 255) != 0
+
+
 @inline
 def _same_name(address, other):
     return load_i64(address) == load_i64(other) and load_i64(address + 8) == load_i64(other + 8)
@@ -124,7 +141,7 @@ def _same_name(address, other):
 def decide_list_asset(state, out, command, address):
     """A new asset, with the next id."""
     asked = asset_command_at(address)
-    good = load_i64(address + NAME_AT) != 0 and asked.decimals <= 18
+    good = _name_is_sound(address + NAME_AT) and asked.decimals <= 18
     for asset in range(state.asset_count):
         good = good and not _same_name(address + NAME_AT, state.assets + asset * 64)
     if not good or state.asset_count >= state.max_assets:
@@ -143,7 +160,7 @@ def decide_list_asset(state, out, command, address):
 @outline
 def _instrument_is_sound(state, address):
     asked = instrument_command_at(address)
-    if load_i64(address + NAME_AT) == 0 or asked.base >= state.asset_count or asked.quote >= state.asset_count:
+    if not _name_is_sound(address + NAME_AT) or asked.base >= state.asset_count or asked.quote >= state.asset_count:
         return False
     if asked.base == asked.quote or asked.lot_base_units <= 0 or asked.tick_lot_quote_units <= 0:
         return False
@@ -154,6 +171,10 @@ def _instrument_is_sound(state, address):
     if asked.maker_fee_ppm > 1_000_000 or asked.taker_fee_ppm > 1_000_000:
         return False
     if asked.qty_min_lots < 0 or asked.qty_max_lots < 0 or asked.min_notional < 0:
+        return False
+    base_decimals = asset_at(state, asked.base).decimals
+    quote_decimals = asset_at(state, asked.quote).decimals
+    if tick_scale(asked.tick_lot_quote_units, asked.lot_base_units, base_decimals, quote_decimals)[0] == 0:
         return False
     for symbol in range(state.instrument_count):
         if _same_name(address + NAME_AT, state.instruments + symbol * INSTRUMENT_SIZE):

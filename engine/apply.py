@@ -13,6 +13,7 @@ from engine.accounts import begin_account, find_account, move, use_client_id
 from engine.book import append_to_account, drop_order, enter_book, leave_book, new_order, remove_from_account
 from engine.idmap import find_order, key_hash
 from engine.memory import load_i64, record_at, store_i64
+from engine.scales import lot_scale, tick_scale
 from engine.state import (
     INSTRUMENT,
     STATE_TYPE,
@@ -244,48 +245,18 @@ def _listed_asset(state, address):
 
 
 @outline
-def _set_scales(instrument, base_decimals, quote_decimals):
-    """Write tick and lot as step x 10**-decimals, in lowest terms (see config.decimals.Scale)."""
-    units = instrument.tick_lot_quote_units
-    lot = instrument.lot_base_units
-    decimals = quote_decimals - base_decimals
-    while units % 2 == 0 and lot % 2 == 0:
-        units, lot = units // 2, lot // 2
-    divisor = 3
-    while divisor * divisor <= lot or (divisor <= 5 and divisor <= lot):
-        while units % divisor == 0 and lot % divisor == 0:
-            units, lot = units // divisor, lot // divisor
-        if divisor > 100000:
-            break
-        divisor += 2
-    while lot % 10 == 0:
-        lot, decimals = lot // 10, decimals + 1
-    while lot % 5 == 0:
-        lot, units, decimals = lot // 5, units * 2, decimals + 1
-    while lot % 2 == 0:
-        lot, units, decimals = lot // 2, units * 5, decimals + 1
-    while decimals < 0:
-        units, decimals = units * 10, decimals + 1
-    while decimals > 0 and units % 10 == 0:
-        units, decimals = units // 10, decimals - 1
-    instrument.price_step = units
-    instrument.price_decimals = decimals
-    step = instrument.lot_base_units
-    decimals = base_decimals
-    while decimals > 0 and step % 10 == 0:
-        step, decimals = step // 10, decimals - 1
-    instrument.qty_step = step
-    instrument.qty_decimals = decimals
-
-
-@outline
 def _listed_instrument(state, address):
     event = instrument_event_at(address)
     instrument = instrument_at(state, event.symbol)
     target = state.instruments + event.symbol * INSTRUMENT_BYTES
     for offset in range(0, LISTING_BYTES, 8):  # both records begin with the same fields
         store_i64(target + offset, load_i64(address + NAME_OFFSET + offset))
-    _set_scales(instrument, asset_at(state, event.base).decimals, asset_at(state, event.quote).decimals)
+    base_decimals = asset_at(state, event.base).decimals
+    quote_decimals = asset_at(state, event.quote).decimals
+    units = instrument.tick_lot_quote_units
+    lot = instrument.lot_base_units
+    instrument.price_step, instrument.price_decimals = tick_scale(units, lot, base_decimals, quote_decimals)
+    instrument.qty_step, instrument.qty_decimals = lot_scale(lot, base_decimals)
     state.instrument_count += 1
 
 

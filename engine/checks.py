@@ -52,6 +52,14 @@ def place_is_malformed(command):
 
 
 @inline
+def text_reason(command):
+    """What the reader of a command's text refused; a binary command may hold any number there."""
+    if command.refuse == NONE or command.refuse == PRICE_OFF_TICK or command.refuse == QTY_OFF_LOT:
+        return command.refuse * 1
+    return MALFORMED
+
+
+@inline
 def tradable(state, account, symbol):
     """Account and symbol let new orders and amends in?"""
     if account_at(state, account).suspended != 0:

@@ -18,6 +18,7 @@ from engine.checks import (
     place_is_malformed,
     price_reason,
     qty_reason,
+    text_reason,
     tradable,
     whole_steps,
 )
@@ -70,7 +71,7 @@ def _value_reason(state, command, account):
     if reason != NONE:
         return reason
     if command.refuse != NONE:
-        return command.refuse * 1
+        return text_reason(command)
     instrument = instrument_at(state, command.symbol)
     if command.order_type == LIMIT:
         reason = price_reason(instrument, command.price_ticks)
@@ -188,7 +189,7 @@ def _amend_values(state, command, slot):
     instrument = instrument_at(state, order.symbol)
     price = order.price_ticks
     qty = order.leaves_lots
-    reason = command.refuse * 1
+    reason = text_reason(command)
     decimal = command.flags & CMD_DECIMAL != 0
     if command.mask & HAS_PRICE != 0:
         price = command.price_ticks
