@@ -31,6 +31,7 @@ from ringbuf.codes import (
     NO_SYMBOL,
     EventType,
     Op,
+    Reason,
     Side,
 )
 from ringbuf.records import COMMAND
@@ -185,10 +186,9 @@ def run(seed: int, count: int, vetted: bool) -> Counter[str]:
             events = engine.run(command)
             check_answer(events, last)
             check_frozen(engine)
-            if vetted:
-                catalog.fold_all(events)
+            catalog.fold_all(events)
             for event in events:
-                seen[f"{EventType(event['type']).name} {int(event['reason'])}"] += 1
+                seen[f"{EventType(event['type']).name} {Reason(event['reason']).name}"] += 1
                 if event["type"] == EventType.TRADE:
                     trades[int(event["seq"])] = event
                 elif event["type"] == EventType.SUSPENDED:
@@ -203,7 +203,7 @@ def run(seed: int, count: int, vetted: bool) -> Counter[str]:
                 folded.apply(np.concatenate(records))
                 assert folded.state_hash() == engine.state_hash(), "the events, folded, give another state"
                 records.clear()
-        except AssertionError as error:
+        except (AssertionError, ValueError) as error:  # ValueError: a type, reason or name that nobody knows
             raise AssertionError(f"seed {seed}, command {number}: {error}\n{command[0]}") from error
     return seen
 
