@@ -9,16 +9,23 @@ from typing import Any
 
 import numpy as np
 
-from consumers.journal.checks import fill_checksums
-from consumers.marketdata.fold import MarketFold
-from consumers.marketdata.store import NAME, TABLES, feed_after, last_mseq, put_changes, put_feed, store_folder
+from consumers.marketdata.fold import FoldError, MarketFold
+from consumers.marketdata.store import (
+    NAME,
+    TABLES,
+    feed_after,
+    last_mseq,
+    put_records,
+    store_folder,
+    take_from_candles,
+    trade_at,
+)
 from consumers.runtime import ConsumerError, run
 from consumers.source import JournalSource
 from consumers.store import Store, encode_key
 from consumers.stored import LISTED
 from ringbuf.codes import EventType
 from ringbuf.layout import CLAIMED_AT, PUBLISHED_AT
-from ringbuf.records import MARKET
 from ringbuf.ring import Ring
 from ringbuf.ring_kernels import write_i64
 from ringbuf.shm import SegmentMissing
@@ -47,8 +54,8 @@ class MarketData:
         source = JournalSource(data, 0, self.store.sequence)
         try:
             while (events := source.next(CHUNK)) is not None:
-                self.fold.apply(events)
-                self.fold.take()
+                self._fold(events)
+                self.fold.forget()
         finally:
             source.close()
         with self.store.read() as txn:
@@ -76,32 +83,36 @@ class MarketData:
 
     def _trade_time(self, symbol: int, seq: int) -> int | None:
         with self.store.read() as txn:
-            row = txn.get(encode_key(symbol, seq), db=self.store.db("trades"))
-        return None if row is None else int(np.frombuffer(bytes(row), MARKET)["ts_ns"][0])
+            trade = trade_at(txn, self.store, symbol, seq)
+        return None if trade is None else int(trade["ts_ns"])
+
+    def _fold(self, events: np.ndarray) -> None:
+        try:
+            self.fold.apply(events)
+        except FoldError as error:
+            raise ConsumerError(str(error)) from error
 
     def apply(self, events: np.ndarray) -> None:
         """Fold a batch."""
         kinds = events["type"]
         for at in np.flatnonzero((kinds == EventType.LISTED_ASSET) | (kinds == EventType.LISTED_INSTRUMENT)):
-            self._listed.append(events[at])
-        self.fold.apply(events)
+            self._listed.append(events[at].copy())  # not the whole batch that it is in
+        self._fold(events)
 
     def commit(self, sequence: int) -> None:
         """Store, then ring."""
         records = self.fold.records()
-        if len(records):
-            fill_checksums(records)
 
         def write(txn: Any) -> None:
             for event in self._listed:
                 txn.put(encode_key(int(event["seq"])), event.tobytes(), db=self.store.db(LISTED))
-            put_feed(txn, self.store, records)
-            put_changes(txn, self.store, self.fold)
+            put_records(txn, self.store, records)
+            take_from_candles(txn, self.store, self.fold.late_busts)
 
         self.store.commit(sequence, write)
         self._listed.clear()
         self._publish(records)
-        self.fold.take()
+        self.fold.forget()
 
     def idle(self, now_ns: int) -> None:
         """Nothing to do at rest."""

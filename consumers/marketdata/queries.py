@@ -12,6 +12,7 @@ from consumers.marketdata.candles import INTERVALS, NS
 from consumers.marketdata.store import (
     CANDLE_ROW,
     last_rows,
+    last_trades,
     levels_of,
     open_tables,
     record_of,
@@ -20,7 +21,6 @@ from consumers.marketdata.store import (
 from consumers.publisher.payloads import ticker_json
 from consumers.store import StoreView, encode_key
 from consumers.stored import read_catalog
-from ringbuf.records import MARKET
 
 
 @contextmanager
@@ -59,12 +59,11 @@ def ticker(data: Path, symbol: str) -> dict[str, Any]:
 def trades(data: Path, symbol: str, last: int) -> dict[str, Any]:
     """The last trades, oldest first."""
     with _opened(data, symbol) as (view, txn, instrument, said):
-        rows = last_rows(txn, view.db("trades"), encode_key(instrument.id), last)
-        return said | {"trades": [_trade(value, instrument) for _, value in rows]}
+        rows = last_trades(txn, view, instrument.id, last)
+        return said | {"trades": [_trade(row, instrument) for row in rows]}
 
 
-def _trade(value: bytes, instrument: Instrument) -> dict[str, Any]:
-    row = np.frombuffer(value, MARKET)[0]
+def _trade(row: np.void, instrument: Instrument) -> dict[str, Any]:
     return {
         "seq": int(row["seq"]),
         "ts_ns": int(row["ts_ns"]),

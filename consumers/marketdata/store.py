@@ -1,23 +1,38 @@
-"""What the market data keeps in LMDB: levels, candles, tickers, trades, and the feed log with its index by topic."""
+"""What the market data keeps in LMDB, packed so that a commit needs few puts.
+
+    feed_blocks   first mseq                         → whole messages' records, FEED_BLOCK or a little more
+    feed_index    type, interval, symbol, first seq  → (seq, mseq) of each message of that topic in one block
+    trades        symbol, first seq                  → TRADE records of one commit
+    levels        symbol, side, price                → total lots
+    candles       symbol, interval, start            → CANDLE_ROW
+    tickers, status   symbol                         → the latest record
+
+The feed's blocks and their index are pruned together; trades stay.
+"""
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from consumers.marketdata.candles import SECONDS
-from consumers.marketdata.fold import M_STATUS, M_TICKER, M_TRADE, MarketFold
 from consumers.store import Store, StoreView, encode_key
 from consumers.stored import LISTED, Tables
+from ringbuf.codes import FLAG_LAST, MarketType
 from ringbuf.records import MARKET, RECORD_SIZE
 
 NAME = "marketdata"
-TABLES = ("levels", "candles", "tickers", "trades", "feed", "topics", "status", LISTED)
+FEED, INDEX = "feed_blocks", "feed_index"
+TABLES = ("levels", "candles", "tickers", "trades", FEED, INDEX, "status", LISTED)
 CANDLE_ROW = struct.Struct("<4q2qq")  # open, high, low, close, volume, quote volume, trades; volumes capped
+CANDLE_FIELDS = (
+    "open_ticks", "high_ticks", "low_ticks", "price_ticks", "volume_lots", "quote_volume", "trades"
+)  # fmt: skip
 FEED_KEPT = 1 << 21  # records of the feed log; older ones are answered by a snapshot
-MAX_I64 = 2**63 - 1
+FEED_BLOCK = 1024  # records
+MESSAGE = np.dtype([("seq", "<i8"), ("mseq", "<i8")])
+LAST = int(FLAG_LAST)
 
 
 def store_folder(data: Path) -> Path:
@@ -26,63 +41,102 @@ def store_folder(data: Path) -> Path:
 
 
 def topic_key(kind: int, symbol: int, interval: int, seq: int) -> bytes:
-    """Key of a message in the index by topic."""
+    """Key of a row in the index by topic."""
     return struct.pack(">BBIQ", kind, interval, symbol, seq)
 
 
-def put_feed(txn: Any, store: Tables, records: np.ndarray) -> None:
-    """Append records to the feed log, index them, keep latest ticker and trades, drop what is too old."""
-    raw = records.tobytes()
-    names = ("mseq", "seq", "type", "symbol", "interval")
-    feed: list[tuple[bytes, bytes]] = []
-    topics: list[tuple[bytes, bytes]] = []
-    trades: list[tuple[bytes, bytes]] = []
-    latest: dict[tuple[str, int], bytes] = {}
-    seen = b""
-    for at, (mseq, seq, kind, symbol, interval) in enumerate(zip(*(records[n].tolist() for n in names), strict=True)):
-        row = raw[at * RECORD_SIZE : (at + 1) * RECORD_SIZE]
-        key = mseq.to_bytes(8, "big")
-        feed.append((key, row))
-        topic = topic_key(kind, symbol, interval, seq)
-        if topic != seen:
-            topics.append((topic, key))
-            seen = topic
-        if kind == M_TRADE:
-            trades.append((encode_key(symbol, seq), row))
-        elif kind == M_TICKER:
-            latest["tickers", symbol] = row
-        elif kind == M_STATUS:
-            latest["status", symbol] = row
-    topics.sort()  # neighbours in the tree one after another: half the time
-    for table, rows, append in (("feed", feed, True), ("topics", topics, False), ("trades", trades, False)):
-        with txn.cursor(db=store.db(table)) as cursor:
-            cursor.putmulti(rows, append=append)
-    for (table, symbol), row in latest.items():
-        txn.put(encode_key(symbol), row, db=store.db(table))
-    if len(records):
-        _prune(txn, store, int(records["mseq"][-1]) - FEED_KEPT)
+def put_records(txn: Any, store: Tables, records: np.ndarray) -> None:
+    """A commit's records, which are whole messages: feed log, its index, and what they say is so now."""
+    if not len(records):
+        return
+    for block in _blocks(records):
+        key = encode_key(int(block["mseq"][0]))
+        added = txn.put(key, block.tobytes(), db=store.db(FEED), append=True)
+        assert added, "behind the feed's end"
+        for topic, messages in _index_of(block):
+            txn.put(topic, messages, db=store.db(INDEX))
+    kinds = records["type"]
+    _put_trades(txn, store, records[kinds == MarketType.TRADE])
+    _put_levels(txn, store, records[kinds == MarketType.DEPTH])
+    _put_candles(txn, store, records[kinds == MarketType.CANDLE])
+    for table, kind in (("tickers", MarketType.TICKER), ("status", MarketType.STATUS)):
+        for row in _latest(records[kinds == kind], ("symbol",)):
+            txn.put(encode_key(int(row["symbol"])), row.tobytes(), db=store.db(table))
+    _prune(txn, store, int(records["mseq"][-1]) - FEED_KEPT)
 
 
-def _prune(txn: Any, store: Tables, last: int) -> None:
-    with txn.cursor(db=store.db("feed")) as cursor:
-        while cursor.first() and int.from_bytes(cursor.key(), "big") <= last:
-            row = np.frombuffer(bytes(cursor.value()), MARKET)[0]
-            key = topic_key(int(row["type"]), int(row["symbol"]), int(row["interval"]), int(row["seq"]))
-            txn.delete(key, db=store.db("topics"))
-            cursor.delete()
+def _blocks(records: np.ndarray) -> Iterator[np.ndarray]:
+    """Cut where messages end, so that each block and its index stand alone."""
+    ends = np.flatnonzero(records["flags"] & LAST) + 1
+    start = 0
+    while start < len(records):
+        at = int(np.searchsorted(ends, min(start + FEED_BLOCK, len(records))))
+        yield records[start : ends[at]]
+        start = int(ends[at])
 
 
-def put_changes(txn: Any, store: Tables, fold: MarketFold) -> None:
-    """Levels and candles as they are now, and busts of trades in candles that have ended."""
-    levels, candles = store.db("levels"), store.db("candles")
-    for place, total in fold.changed_levels.items():
-        if total:
-            txn.put(encode_key(*place), encode_key(total), db=levels)
+def _index_of(block: np.ndarray) -> Iterator[tuple[bytes, bytes]]:
+    """(key, value) of the index rows that belong to a feed block, which begins with a message."""
+    starts = np.concatenate([[0], np.flatnonzero(block["flags"][:-1] & LAST) + 1])
+    heads = block[starts]
+    topics = (heads["type"].astype(np.int64) << 8 | heads["interval"]) << 32 | heads["symbol"]
+    order = np.argsort(topics, kind="stable")
+    heads, topics = heads[order], topics[order]
+    messages = np.empty(len(heads), MESSAGE)
+    messages["seq"], messages["mseq"] = heads["seq"], heads["mseq"]
+    cuts = [0, *(np.flatnonzero(np.diff(topics)) + 1).tolist(), len(heads)]
+    for a, b in zip(cuts[:-1], cuts[1:], strict=True):
+        kind, symbol, interval = (int(heads[name][a]) for name in ("type", "symbol", "interval"))
+        yield topic_key(kind, symbol, interval, int(heads["seq"][a])), messages[a:b].tobytes()
+
+
+def _latest(records: np.ndarray, names: tuple[str, ...]) -> np.ndarray:
+    """The last record of each combination of these fields, sorted by them."""
+    if len(records) < 2:
+        return records
+    order = np.lexsort([records[name] for name in reversed(names)])  # stable: later ones stay behind
+    ordered = records[order]
+    is_last = np.ones(len(ordered), bool)
+    is_last[:-1] = False
+    for name in names:
+        is_last[:-1] |= ordered[name][1:] != ordered[name][:-1]
+    return ordered[is_last]
+
+
+def _put_trades(txn: Any, store: Tables, trades: np.ndarray) -> None:
+    for symbol in np.unique(trades["symbol"]).tolist():
+        rows = trades[trades["symbol"] == symbol]
+        txn.put(encode_key(symbol, int(rows["seq"][0])), rows.tobytes(), db=store.db("trades"))
+
+
+def _put_levels(txn: Any, store: Tables, changes: np.ndarray) -> None:
+    names = ("symbol", "side", "price_ticks")
+    latest = _latest(changes, names)
+    db, rows = store.db("levels"), []
+    for symbol, side, price, lots in zip(*(latest[name].tolist() for name in (*names, "qty_lots")), strict=True):
+        if lots:
+            rows.append((encode_key(symbol, side, price), encode_key(lots)))
         else:
-            txn.delete(encode_key(*place), db=levels)
-    for place, values in fold.changed_candles.items():
-        txn.put(encode_key(*place), CANDLE_ROW.pack(*(min(value, MAX_I64) for value in values)), db=candles)
-    for symbol, interval, start, lots, quote in fold.late_busts:
+            txn.delete(encode_key(symbol, side, price), db=db)
+    with txn.cursor(db=db) as cursor:
+        cursor.putmulti(rows)
+
+
+def _put_candles(txn: Any, store: Tables, candles: np.ndarray) -> None:
+    names = ("symbol", "interval", "open_ts_ns")
+    latest = _latest(candles, names)
+    for place, values in zip(
+        zip(*(latest[name].tolist() for name in names), strict=True),
+        zip(*(latest[name].tolist() for name in CANDLE_FIELDS), strict=True),
+        strict=True,
+    ):
+        txn.put(encode_key(*place), CANDLE_ROW.pack(*values), db=store.db("candles"))
+
+
+def take_from_candles(txn: Any, store: Tables, busts: Iterable[tuple[int, int, int, int, int]]) -> None:
+    """Busts of trades in candles that have ended: (symbol, interval, start, lots, quote minor units)."""
+    candles = store.db("candles")
+    for symbol, interval, start, lots, quote in busts:
         key = encode_key(symbol, interval, start)
         row = txn.get(key, db=candles)
         if row is not None:
@@ -90,38 +144,81 @@ def put_changes(txn: Any, store: Tables, fold: MarketFold) -> None:
             txn.put(key, CANDLE_ROW.pack(*prices, volume - lots, quote_volume - quote, trades - 1), db=candles)
 
 
+def _prune(txn: Any, store: Tables, last: int) -> None:
+    """Drop the feed's blocks that end at or before record `last`, with their index rows."""
+    with txn.cursor(db=store.db(FEED)) as cursor:
+        while cursor.first():
+            first, value = int.from_bytes(cursor.key(), "big"), cursor.value()
+            if first + len(value) // RECORD_SIZE - 1 > last:
+                return
+            for key, _ in _index_of(np.frombuffer(bytes(value), MARKET)):
+                txn.delete(key, db=store.db(INDEX))
+            cursor.delete()
+
+
 def last_mseq(txn: Any, store: Tables) -> int:
     """Number of the last record in the feed log, 0 = none."""
-    with txn.cursor(db=store.db("feed")) as cursor:
-        return int.from_bytes(cursor.key(), "big") if cursor.last() else 0
+    with txn.cursor(db=store.db(FEED)) as cursor:
+        if not cursor.last():
+            return 0
+        return int.from_bytes(cursor.key(), "big") + len(cursor.value()) // RECORD_SIZE - 1
+
+
+def _seek_row(cursor: Any, key: bytes, prefix: bytes) -> bool:
+    """Put the cursor on the row that begins at `key` or else holds it; False where neither has the prefix."""
+    if cursor.set_range(key):
+        if cursor.key() == key:
+            return True
+        found = cursor.prev()
+    else:
+        found = cursor.last()
+    if found and cursor.key().startswith(prefix):
+        return True
+    return bool(cursor.next() if found else cursor.first()) and cursor.key().startswith(prefix)
 
 
 def feed_after(txn: Any, store: Tables, mseq: int, most: int) -> np.ndarray:
-    """Up to `most` records after `mseq`, in whole messages; fewer than all where the log is pruned."""
-    parts: list[bytes] = []
-    with txn.cursor(db=store.db("feed")) as cursor:
-        if cursor.set_range(encode_key(mseq + 1)):
-            for value in cursor.iternext(keys=False, values=True):
-                parts.append(bytes(value))
-                if len(parts) >= most and parts[-1][FLAGS_AT] & 1:
-                    break
-    return np.frombuffer(b"".join(parts), MARKET)
-
-
-FLAGS_AT = MARKET.fields["flags"][1]  # type: ignore[index]
+    """At least `most` records after `mseq`, in whole messages; fewer at the end, later ones where it is pruned."""
+    parts: list[np.ndarray] = []
+    count = 0
+    with txn.cursor(db=store.db(FEED)) as cursor:
+        found = _seek_row(cursor, encode_key(mseq + 1), b"")
+        while found and count < most:
+            rows = np.frombuffer(cursor.value(), MARKET)
+            rows = rows[max(mseq + 1 - int.from_bytes(cursor.key(), "big"), 0) :]
+            ends = np.flatnonzero(rows["flags"] & LAST) + 1
+            if count + len(rows) > most:
+                rows = rows[: ends[np.searchsorted(ends, most - count)]]
+            parts.append(rows.copy())
+            count += len(rows)
+            found = cursor.next()
+    return np.concatenate(parts) if parts else np.zeros(0, MARKET)
 
 
 def messages_between(
     txn: Any, store: Tables, topic: tuple[int, int, int], first: int, last: int
 ) -> Iterator[np.ndarray]:
-    """A topic's messages with first <= seq <= last: one array of records each."""
+    """A topic's messages with first <= seq <= last that are kept: one array of records each."""
     kind, symbol, interval = topic
     prefix = topic_key(kind, symbol, interval, 0)[:6]
-    with txn.cursor(db=store.db("topics")) as index:
-        found = index.set_range(topic_key(kind, symbol, interval, max(first, 0)))
-        while found and index.key()[:6] == prefix and int.from_bytes(index.key()[6:], "big") <= last:
-            yield feed_after(txn, store, int.from_bytes(index.value(), "big") - 1, 1)
+    with txn.cursor(db=store.db(INDEX)) as index, txn.cursor(db=store.db(FEED)) as feed:
+        found = _seek_row(index, topic_key(kind, symbol, interval, max(first, 0)), prefix)
+        while found and index.key()[:6] == prefix:
+            messages = np.frombuffer(index.value(), MESSAGE)
+            wanted = messages[(messages["seq"] >= first) & (messages["seq"] <= last)]
+            if len(wanted) and _seek_row(feed, encode_key(int(wanted["mseq"][0])), b""):
+                yield from _cut(np.frombuffer(bytes(feed.value()), MARKET), wanted["mseq"].tolist())
+            if messages["seq"][-1] >= last:
+                return
             found = index.next()
+
+
+def _cut(block: np.ndarray, numbers: list[int]) -> Iterator[np.ndarray]:
+    """The messages of a block whose first records have these numbers."""
+    ends = np.flatnonzero(block["flags"] & LAST) + 1
+    for number in numbers:
+        at = number - int(block["mseq"][0])
+        yield block[at : ends[np.searchsorted(ends, at, side="right")]]
 
 
 def levels_of(txn: Any, store: Tables, symbol: int) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
@@ -139,17 +236,55 @@ def levels_of(txn: Any, store: Tables, symbol: int) -> tuple[list[tuple[int, int
     return sides
 
 
+def trade_at(txn: Any, store: Tables, symbol: int, seq: int) -> np.void | None:
+    """A symbol's TRADE record of that event, None where it has none."""
+    prefix = encode_key(symbol)
+    with txn.cursor(db=store.db("trades")) as cursor:
+        if not _seek_row(cursor, encode_key(symbol, seq), prefix):
+            return None
+        rows = np.frombuffer(bytes(cursor.value()), MARKET)
+    at = int(np.searchsorted(rows["seq"], seq))
+    return rows[at] if at < len(rows) and rows["seq"][at] == seq else None
+
+
+def last_trades(txn: Any, store: Tables, symbol: int, most: int) -> np.ndarray:
+    """The last `most` TRADE records of a symbol, oldest first."""
+    parts: list[np.ndarray] = []
+    count = 0
+    for _, value in _backwards(txn, store.db("trades"), encode_key(symbol)):
+        if count >= most:
+            break
+        parts.append(np.frombuffer(value, MARKET))
+        count += len(parts[-1])
+    rows = np.concatenate(parts[::-1]) if parts else np.zeros(0, MARKET)
+    return rows[max(len(rows) - most, 0) :]
+
+
+def count_trades(txn: Any, store: Tables) -> int:
+    """How many trades of all symbols are stored."""
+    with txn.cursor(db=store.db("trades")) as cursor:
+        return sum(len(value) // RECORD_SIZE for value in cursor.iternext(keys=False, values=True))
+
+
 def last_rows(txn: Any, db: Any, prefix: bytes, most: int) -> list[tuple[bytes, bytes]]:
     """The last `most` (key, value) whose key begins with `prefix`, oldest first."""
     rows: list[tuple[bytes, bytes]] = []
+    for row in _backwards(txn, db, prefix):
+        if len(rows) == most:
+            break
+        rows.append(row)
+    rows.reverse()
+    return rows
+
+
+def _backwards(txn: Any, db: Any, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """(key, value) whose key begins with `prefix`, last first."""
     with txn.cursor(db=db) as cursor:
         after = (int.from_bytes(prefix, "big") + 1).to_bytes(len(prefix), "big")
         found = cursor.prev() if cursor.set_range(after) else cursor.last()
-        while found and cursor.key()[: len(prefix)] == prefix and len(rows) < most:
-            rows.append((bytes(cursor.key()), bytes(cursor.value())))
+        while found and cursor.key()[: len(prefix)] == prefix:
+            yield bytes(cursor.key()), bytes(cursor.value())
             found = cursor.prev()
-    rows.reverse()
-    return rows
 
 
 def record_of(txn: Any, store: Tables, table: str, symbol: int) -> np.void | None:
@@ -162,6 +297,3 @@ def open_tables(view: Store | StoreView) -> None:
     """Open every handle before a snapshot begins."""
     for table in TABLES:
         view.db(table)
-
-
-assert len(SECONDS) < 256

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from consumers.balances import store as balances
 from consumers.funds import FEES
 from consumers.journal.reader import JournalReader
-from consumers.marketdata.store import open_tables, store_folder
+from consumers.marketdata.store import count_trades, open_tables, store_folder
 from consumers.metrics import read_metrics
 from consumers.orders import store as orders
 from consumers.orders.fold import ORDER
@@ -74,7 +74,8 @@ def _count_market(data: Path) -> dict[str, int]:
     with StoreView(store_folder(data)) as view:
         open_tables(view)
         with view.snapshot() as txn:
-            return {name: txn.stat(view.db(name))["entries"] for name in ("trades", "candles", "levels")}
+            rows = {name: txn.stat(view.db(name))["entries"] for name in ("candles", "levels")}
+            return {"trades": count_trades(txn, view), **rows}
 
 
 def _risk_sequence(data: Path) -> int:

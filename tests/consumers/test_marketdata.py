@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 from config.catalog import Catalog
-from consumers.marketdata.candles import NS, SECONDS, WINDOW_MINUTES, Day
+from consumers.marketdata.candles import NS, SECONDS, WINDOW_MINUTES
 from consumers.marketdata.fold import MarketFold, fold_all
 from engine.core import Engine
 from ringbuf.codes import EventType, MarketType
+from tests.consumers.plain_candles import Day
 from tests.consumers.test_against_engine import history
 
 
@@ -27,9 +28,9 @@ def test_the_book_is_the_engines_after_each_piece(seed: int) -> None:
             continue
         engine.apply(events[a:b])
         fold.apply(events[a:b])
-        for symbol, kept in enumerate(fold.symbols):
+        for symbol in range(fold.symbols):
             bids, asks = engine.depth(symbol)
-            assert kept.book.depth() == (list(bids), list(asks)), f"seed {seed}, symbol {symbol}, event {b}"
+            assert fold.depth(symbol) == (list(bids), list(asks)), f"seed {seed}, symbol {symbol}, event {b}"
 
 
 @pytest.mark.parametrize("seed", [4, 5])
@@ -51,9 +52,9 @@ def test_levels_from_depth_messages_chain_and_rebuild_the_book(seed: int) -> Non
         last[topic] = (seq, prev)
         if row["type"] == MarketType.DEPTH:
             books[int(row["symbol"])][int(row["side"]), int(row["price_ticks"])] = int(row["qty_lots"])
-    for symbol, kept in enumerate(fold.symbols):
+    for symbol in range(fold.symbols):
         now = {place: total for place, total in books[symbol].items() if total}
-        assert now == {(side, p): t for side in (0, 1) for p, t in kept.book.totals[side].items()}, f"seed {seed}"
+        assert now == {(side, p): t for side in (0, 1) for p, t in fold.depth(symbol)[side]}, f"seed {seed}"
 
 
 def test_candles_are_what_a_plain_recomputation_gives() -> None:

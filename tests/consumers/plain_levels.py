@@ -1,4 +1,4 @@
-"""The visible book of one symbol as level totals, kept from events alone."""
+"""Orders and levels as plain objects: what the compiled ones are held against."""
 
 from bisect import bisect_left, insort
 from dataclasses import dataclass

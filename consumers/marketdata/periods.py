@@ -1,0 +1,159 @@
+"""Candles and the rolling day in the tables. Sums of a period are two words: high * 2**62 + low.
+
+So what is counted beyond 63 bits is not lost, and a bust can be taken back from it; told it is capped. Anything added
+is at most 2**62: no trade costs more than its asset's supply.
+"""
+
+# isort: off
+from ringbuf.jit import inline, outline
+
+import numpy as np
+
+from consumers.marketdata.candles import WINDOW_MINUTES
+# isort: on
+
+HALF = 1 << 62
+MAX_I64 = (1 << 63) - 1
+
+
+@inline
+def capped(high, low):
+    """A sum as an i64, at most 2**63 - 1."""
+    if high <= 0:
+        return low
+    if high == 1:
+        return HALF + low
+    return MAX_I64
+
+
+@inline
+def count(period, lots, quote, trades):
+    """Add to the sums of a period or of a symbol's day; negative numbers take back."""
+    period.volume_low += lots
+    if period.volume_low >= HALF:
+        period.volume_low -= HALF
+        period.volume_high += 1
+    elif period.volume_low < 0:
+        period.volume_low += HALF
+        period.volume_high -= 1
+    period.quote_low += quote
+    if period.quote_low >= HALF:
+        period.quote_low -= HALF
+        period.quote_high += 1
+    elif period.quote_low < 0:
+        period.quote_low += HALF
+        period.quote_high -= 1
+    period.trades += trades
+
+
+@inline
+def begin(period, start, price_ticks):
+    """A period whose first trade is at this price."""
+    period.start = start
+    period.open_ticks = price_ticks
+    period.high_ticks = price_ticks
+    period.low_ticks = price_ticks
+    period.volume_high = 0
+    period.volume_low = 0
+    period.quote_high = 0
+    period.quote_low = 0
+    period.trades = 0
+    period.there = 1
+    period.closed = 0
+
+
+@inline
+def print_in(period, price_ticks, lots, quote):
+    """Take in a trade."""
+    if price_ticks > period.high_ticks:
+        period.high_ticks = price_ticks
+    if price_ticks < period.low_ticks:
+        period.low_ticks = price_ticks
+    period.close_ticks = price_ticks
+    count(period, lots, quote, 1)
+
+
+@outline
+def add_to_day(t, symbol, minute, price_ticks, lots, quote):
+    """Take a trade into the rolling day. Precondition: room for a minute."""
+    day, head = t.symbols[symbol], t.head[0]
+    newest = np.int64(day.newest)
+    if newest == 0:
+        day.high_ticks = price_ticks
+        day.low_ticks = price_ticks
+    if newest == 0 or t.minutes[newest].start != minute:
+        slot = head.minutes_free
+        if slot != 0:
+            head.minutes_free = np.int64(t.minutes[slot].next)
+        else:
+            slot = head.minutes_next
+            head.minutes_next = slot + 1
+        head.minutes_used += 1
+        begin(t.minutes[slot], minute, price_ticks)
+        t.minutes[slot].prev = newest
+        t.minutes[slot].next = 0
+        if newest == 0:
+            day.oldest = slot
+        else:
+            t.minutes[newest].next = slot
+        day.newest = slot
+        newest = slot
+    print_in(t.minutes[newest], price_ticks, lots, quote)
+    if price_ticks > day.high_ticks:
+        day.high_ticks = price_ticks
+    if price_ticks < day.low_ticks:
+        day.low_ticks = price_ticks
+    day.last_ticks = price_ticks
+    count(day, lots, quote, 1)
+
+
+@outline
+def roll_day(t, symbol, minute):
+    """Drop what is older than 24 hours; whether anything was."""
+    day, head = t.symbols[symbol], t.head[0]
+    dropped = False
+    while day.oldest != 0:
+        slot = np.int64(day.oldest)
+        gone = t.minutes[slot]
+        if gone.start > minute - WINDOW_MINUTES:
+            break
+        behind = np.int64(gone.next)
+        day.volume_high -= gone.volume_high
+        day.quote_high -= gone.quote_high
+        count(day, -gone.volume_low, -gone.quote_low, -gone.trades)
+        gone.next = head.minutes_free
+        head.minutes_free = slot
+        head.minutes_used -= 1
+        day.oldest = behind
+        if behind == 0:
+            day.newest = 0
+        else:
+            t.minutes[behind].prev = 0
+        dropped = True
+    slot = np.int64(day.oldest)
+    if dropped and slot != 0:
+        day.high_ticks = t.minutes[slot].high_ticks
+        day.low_ticks = t.minutes[slot].low_ticks
+        while slot != 0:
+            kept = t.minutes[slot]
+            if kept.high_ticks > day.high_ticks:
+                day.high_ticks = kept.high_ticks
+            if kept.low_ticks < day.low_ticks:
+                day.low_ticks = kept.low_ticks
+            slot = np.int64(kept.next)
+    return dropped
+
+
+@outline
+def take_back_from_day(t, symbol, minute, lots, quote):
+    """Undo a busted trade's volume; False where its minute has gone."""
+    day = t.symbols[symbol]
+    slot = np.int64(day.newest)
+    while slot != 0:
+        kept = t.minutes[slot]
+        if kept.start == minute:
+            count(kept, -lots, -quote, -1)
+            count(day, -lots, -quote, -1)
+            return True
+        slot = np.int64(kept.prev)
+    return False

@@ -1,0 +1,188 @@
+"""The compiled fold gives the plain one's records, byte for byte, whatever the flow and however it is cut."""
+
+import random
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from config.catalog import Catalog
+from config.json_commands import decode
+from consumers.journal.checks import fill_checksums
+from consumers.marketdata import fold as fold_module
+from consumers.marketdata.fold import FoldError, MarketFold
+from consumers.marketdata.periods import HALF, capped, count
+from consumers.marketdata.tables import PERIOD
+from engine.core import Engine
+from ringbuf.codes import FLAG_LAST, EventType, MarketType, OrderType
+from ringbuf.jit import kernel
+from ringbuf.records import EVENT, EVENT_ORDER
+from tests.consumers.plain_market import PlainFold
+from tests.consumers.synthetic import Story
+from tests.consumers.test_against_engine import LIMITS, catalog_of, history
+from tests.reference.engine import ReferenceEngine
+from tests.reference.stream import INSTRUMENTS, CommandStream
+
+
+def reference_history(seed: int, steps: int, folder: Path) -> np.ndarray:
+    """Everything a command can be: icebergs, stops, expiry, halts, suspensions, listings in mid-run, busts."""
+    engine, reference, source = Engine(LIMITS), ReferenceEngine(INSTRUMENTS), CommandStream(seed)
+    parts = [engine.run(catalog_of(INSTRUMENTS, folder).seed_commands())]
+    known = Catalog.from_events(parts[0])
+    trades: dict[int, np.void] = {}
+    for _ in range(steps):
+        command = source.next()
+        source.saw(reference.run(command))
+        text = command.encode() if isinstance(command, str) else command
+        events = engine.run(np.atleast_1d(decode(text, known, trades.get)))
+        known.fold_all(events)
+        made = events[events["type"] == EventType.TRADE]
+        trades.update({int(made["seq"][i]): made[i] for i in range(len(made))})
+        parts.append(events)
+    return np.concatenate(parts)
+
+
+def pieces_of(events: np.ndarray, seed: int) -> Iterator[np.ndarray]:
+    """Whole commands in pieces of random length."""
+    dice = random.Random(seed)
+    ends = (np.flatnonzero(events["flags"] & FLAG_LAST) + 1).tolist()
+    start = at = 0
+    while at < len(ends):
+        at = min(at + dice.choice((1, 1, 2, 17, 400)), len(ends))
+        yield events[start : ends[at - 1]]
+        start = ends[at - 1]
+
+
+def assert_same(events: np.ndarray, seed: int) -> PlainFold:
+    """Both folds over the pieces, taken now and then as commits do."""
+    times = events["ts_ns"]
+    plain = PlainFold(7, lambda symbol, seq: int(times[seq - 1]))
+    fold = MarketFold(7, lambda symbol, seq: int(times[seq - 1]))
+    dice = random.Random(seed)
+    for piece in pieces_of(events, seed):
+        plain.apply(piece)
+        fold.apply(piece)
+        if dice.random() < 0.5:
+            continue
+        assert fold.late_busts == plain.late_busts, f"seed {seed}, event {piece['seq'][-1]}"
+        expected = plain.take()
+        fill_checksums(expected)
+        found = fold.take()
+        if found.tobytes() != expected.tobytes():
+            differs = [(a, b) for a, b in zip(found, expected) if a != b]
+            raise AssertionError(f"seed {seed}: {len(found)} for {len(expected)}, first: {differs[:1]}")
+    for symbol, kept in enumerate(plain.symbols):
+        assert fold.depth(symbol) == kept.book.depth(), f"seed {seed}, symbol {symbol}"
+    return plain
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_random_flow_gives_the_same_records(seed: int) -> None:
+    assert_same(history(seed, 3000), seed)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_everything_a_command_can_be_gives_the_same_records(seed: int, tmp_path: Path) -> None:
+    events = reference_history(seed, 3000, tmp_path)
+    assert {EventType.AMENDED, EventType.HALTED, EventType.BUSTED} <= set(events["type"].tolist()), f"seed {seed}"
+    assert_same(events, seed)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_icebergs_and_stops_give_the_same_records(seed: int) -> None:
+    """Terms put into a history whose engine had none of them: the folds must agree, whatever an engine does."""
+    events, dice = history(seed + 40, 3000), random.Random(seed)
+    terms = events.view(EVENT_ORDER)
+    for at in np.flatnonzero(events["type"] == EventType.ACCEPTED):
+        roll = dice.random()
+        if roll < 0.3:
+            terms["display_lots"][at] = dice.randrange(1, 9)
+        elif roll < 0.4:
+            terms["order_type"][at] = dice.choice((OrderType.STOP, OrderType.STOP_LIMIT))
+    for at in np.flatnonzero(events["type"] == EventType.AMENDED)[::3]:
+        events["type"][at] = EventType.TRIGGERED
+    assert_same(events, seed)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_made_up_story_over_many_days_gives_the_same_records(seed: int) -> None:
+    story = Story(seed)
+    story.run(4000)
+    plain = assert_same(story.events, seed)
+    assert plain.mseq > 4000, f"seed {seed}"
+
+
+def test_a_flow_through_a_few_records_of_room_gives_the_same_records(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fold_module, "OUT_RECORDS", 8)
+    assert_same(history(61, 1500), 61)
+
+
+def accepted(orders: list[tuple[int, int]]) -> np.ndarray:
+    """One symbol, and a sell at each (price, lots): one command each; ts_ns is a second a command."""
+    story = Story(1)
+    rows = np.concatenate([story.events, np.zeros(len(orders), EVENT)])
+    rows["seq"] = np.arange(1, len(rows) + 1)
+    made = rows[-len(orders) :]
+    made["type"], made["flags"], made["side"], made["order_id"] = EventType.ACCEPTED, FLAG_LAST, 1, made["seq"]
+    made["price_ticks"], made["qty_lots"] = zip(*orders)
+    made["leaves_lots"], made["ts_ns"] = made["qty_lots"], made["seq"] * 10**9
+    return rows
+
+
+def test_a_mass_cancel_of_ten_thousand_prices_is_one_depth_message_in_order() -> None:
+    prices = random.Random(8).sample(range(1, 10**9), 10_000)
+    rows = accepted([(price, 1) for price in prices])
+    gone = rows[-10_000:].copy()
+    gone["type"], gone["flags"] = EventType.CANCELLED, 0
+    gone["flags"][-1] = FLAG_LAST
+    gone["seq"] += 10_000
+    fold = MarketFold(1, lambda symbol, seq: None)
+    fold.apply(rows)
+    assert fold.depth(0)[1] == [(price, 1) for price in sorted(prices)]
+    fold.take()
+    fold.apply(gone)
+    records = fold.take()
+    depth, bbo = records[records["type"] == MarketType.DEPTH], records[records["type"] == MarketType.BBO]
+    assert depth["price_ticks"].tolist() == sorted(prices) and not depth["qty_lots"].any()
+    assert np.flatnonzero(depth["flags"] & FLAG_LAST).tolist() == [9_999]
+    assert len(bbo) == 1 and bbo["qty2_lots"][0] == 0
+    assert fold.depth(0) == ([], [])
+
+
+def test_sums_beyond_63_bits_are_told_capped_and_taken_back_exactly() -> None:
+    dice, period, total = random.Random(4), np.zeros(1, PERIOD), 0
+
+    def as_told() -> int:
+        return int(capped.py_func(int(period["volume_high"][0]), int(period["volume_low"][0])))
+
+    kept = []
+    for _ in range(2000):
+        if kept and dice.random() < 0.5:
+            amount = -kept.pop()
+        else:
+            amount = dice.choice((1, HALF, dice.randrange(HALF)))
+            kept.append(amount)
+        add(period, amount)
+        total += amount
+        assert as_told() == min(total, 2**63 - 1)
+    while kept:
+        add(period, -kept.pop())
+    assert as_told() == 0 and not period["trades"].any()
+
+
+@kernel
+def add(periods, lots):  # type: ignore[no-untyped-def]
+    """One trade more, or one less."""
+    count(periods[0], lots, 0, 1 if lots > 0 else -1)
+
+
+def test_events_that_do_not_hang_together_are_refused_by_name() -> None:
+    fold = MarketFold(1, lambda symbol, seq: None)
+    rows = accepted([(5, 1)])
+    with pytest.raises(FoldError, match=f"event {rows['seq'][-1]}: symbol"):
+        fold.apply(rows[-1:])
+    unended = rows.copy()
+    unended["flags"][-1] = 0
+    with pytest.raises(FoldError, match="expected its last event"):
+        fold.apply(unended)
