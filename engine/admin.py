@@ -22,7 +22,6 @@ LISTING_BYTES = 96
 NAME_BYTES = 16
 MAX_SUPPLY = 1 << 62
 LARGEST = (1 << 63) - 1
-PRICE_TOP = 1 << 60
 
 DEPOSITED, WITHDRAWN, BUSTED = int(EventType.DEPOSITED), int(EventType.WITHDRAWN), int(EventType.BUSTED)
 LISTED_ASSET, LISTED_INSTRUMENT = int(EventType.LISTED_ASSET), int(EventType.LISTED_INSTRUMENT)
@@ -166,7 +165,7 @@ def _instrument_is_sound(state, address):
         return False
     if asked.price_min_ticks <= 0 or asked.price_min_ticks > asked.price_max_ticks:
         return False
-    if asked.price_max_ticks >= PRICE_TOP or asked.price_max_ticks > LARGEST // asked.tick_lot_quote_units:
+    if asked.price_max_ticks > LARGEST // asked.tick_lot_quote_units:
         return False
     if asked.maker_fee_ppm > 1_000_000 or asked.taker_fee_ppm > 1_000_000:
         return False

@@ -31,6 +31,7 @@ PRICE_OUT_OF_BAND, QTY_OUT_OF_RANGE = int(Reason.PRICE_OUT_OF_BAND), int(Reason.
 NOTIONAL_TOO_SMALL, BOOK_FULL = int(Reason.NOTIONAL_TOO_SMALL), int(Reason.BOOK_FULL)
 ACCOUNT_SUSPENDED, SYMBOL_HALTED = int(Reason.ACCOUNT_SUSPENDED), int(Reason.SYMBOL_HALTED)
 INSUFFICIENT_FUNDS = int(Reason.INSUFFICIENT_FUNDS)
+LARGEST = (1 << 63) - 1
 LATER_FIELDS = HAS_STOP_PRICE | HAS_DISPLAY | HAS_EXPIRE
 
 
@@ -109,17 +110,19 @@ def lots_covered(state, account, symbol, side, price_ticks, freed):
 
 @inline
 def is_full(state, account, symbol, rests):
-    """Would one order more overfill a pool, its account or its symbol?"""
+    """Would one order more overfill a pool or, where it may rest, its account, its symbol or the levels?"""
     instrument = instrument_at(state, symbol)
     if state.order_free == 0 and state.order_next >= state.max_orders:
         return True
+    if state.balance_count * 2 > state.balance_mask:
+        return True
+    if not rests:
+        return False  # it ends at once: a full book can still be traded away
     if account_at(state, account).open_orders >= state.max_account_orders:
         return True
     if instrument.max_open_orders > 0 and instrument.open_orders >= instrument.max_open_orders:
         return True
-    if state.balance_count * 2 > state.balance_mask:
-        return True
-    return rests and not has_level_room(state)
+    return not has_level_room(state)
 
 
 @outline
@@ -129,10 +132,28 @@ def whole_steps(mantissa, places, step, decimals):
         return -3
     if places > decimals:
         return -1
+    if mantissa == 0:
+        return 0
+    shared, rest = mantissa, step  # divide before multiplying: only a result beyond 63 bits is one
+    while rest != 0:
+        shared, rest = rest, shared % rest
+    mantissa //= shared
+    step //= shared
+    twos = fives = 0
     for _ in range(decimals - places):
-        if mantissa > 922337203685477580:
-            return -2
-        mantissa *= 10
-    if mantissa % step != 0:
+        if step % 2 == 0:
+            step //= 2
+        else:
+            twos += 1
+        if step % 5 == 0:
+            step //= 5
+        else:
+            fives += 1
+    if step != 1:
         return -1
-    return mantissa // step
+    for i in range(twos + fives):
+        factor = 2 if i < twos else 5
+        if mantissa > LARGEST // factor:
+            return -2
+        mantissa *= factor
+    return mantissa

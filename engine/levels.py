@@ -11,7 +11,7 @@ from engine.memory import lowest_bit, shift_right
 from engine.state import level_at, node_at, side_at
 from ringbuf.jit import inline, outline
 
-KEY_TOP = (1 << 60) - 1  # ten pages of 6 bits
+KEY_TOP = (1 << 63) - 1  # eleven pages of 6 bits, of which the root uses 3
 
 
 @inline
@@ -20,6 +20,13 @@ def price_key(side, price_ticks):
     if side == 0:
         return KEY_TOP - price_ticks
     return price_ticks
+
+
+@inline
+def _prefix(key, height):
+    """What a page of this height shares of its keys: the bits above its 6 x (height + 1); none at the full height."""
+    shift = 6 * (height + 1)
+    return key >> shift if shift < 63 else 0
 
 
 @outline
@@ -49,10 +56,10 @@ def _free_node(state, slot):
 
 @outline
 def has_level_room(state):
-    """Can one more isolated price be stored, whatever it is? (21 pages: a new path and a taller root)"""
+    """Can one more isolated price be stored, whatever it is? (22 pages: a new path and a taller root)"""
     node_room = state.max_nodes - 1 - state.node_count
     level_room = state.level_free != 0 or state.level_next < state.max_levels
-    return level_room and node_room >= 21
+    return level_room and node_room >= 22
 
 
 @inline
@@ -69,7 +76,7 @@ def find_level(state, symbol, side, price_ticks):
     if slot == 0:
         return 0
     node = node_at(state, slot)
-    if (key >> (6 * (node.height + 1))) != node.prefix:
+    if _prefix(key, node.height * 1) != node.prefix:
         return 0
     while True:
         height = node_at(state, slot).height
@@ -90,7 +97,7 @@ def _leaf_for(state, symbol, side, key):
         book.root = _new_node(state, key >> 6, 0, 0)
         return book.root
     root = book.root
-    while (key >> (6 * (node_at(state, root).height + 1))) != node_at(state, root).prefix:
+    while _prefix(key, node_at(state, root).height * 1) != node_at(state, root).prefix:
         old = node_at(state, root)
         height = old.height + 1
         taller = _new_node(state, old.prefix >> 6, height, 0)

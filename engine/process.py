@@ -26,7 +26,7 @@ FULL_WAIT_S = 0.0005
 
 
 def limits_of(settings: EngineSettings) -> Limits:
-    """Table sizes of a configuration. An account's orders fit one command, so that a suspension ends them all."""
+    """Table sizes of a configuration. Two accounts' orders fit one command: a bust may suspend both of its parties."""
     return Limits(
         max_orders=settings.max_orders,
         max_accounts=settings.max_accounts,
@@ -34,7 +34,7 @@ def limits_of(settings: EngineSettings) -> Limits:
         max_instruments=settings.max_instruments,
         max_assets=settings.max_assets,
         max_events=settings.max_events,
-        max_account_orders=settings.max_events - 384,
+        max_account_orders=(settings.max_events - 384) // 2,
     )
 
 

@@ -269,7 +269,7 @@ class Limits:
     max_assets: int = 1 << 10
     max_busted: int = 1 << 16
     max_events: int = 16384
-    max_account_orders: int = 16000
+    max_account_orders: int = 8000
 
 
 def _table_cells(entries: int) -> int:

@@ -106,11 +106,13 @@ def _is_full(engine: "ReferenceEngine", taker: Order) -> bool:
     limits, most = engine.limits, taker.instrument.max_open_orders
     mine = sum(order.account == taker.account for order in engine.open.values())
     here = sum(order.instrument is taker.instrument for order in engine.open.values())
-    if len(engine.open) >= limits.max_orders - 1 or mine >= limits.max_account_orders:
+    if len(engine.open) >= limits.max_orders - 1:
         return True
-    if most is not None and here >= most:
+    if taker.order_type != "limit" or taker.tif != "gtc":
+        return False  # it ends at once: a full book can still be traded away
+    if mine >= limits.max_account_orders or (most is not None and here >= most):
         return True
-    return taker.order_type == "limit" and taker.tif == "gtc" and not _has_level_room(engine)
+    return not _has_level_room(engine)
 
 
 def _has_level_room(engine: "ReferenceEngine") -> bool:

@@ -151,7 +151,7 @@ class CommandStream:
         if draw < 95:
             return self._text(self.random.randrange(1, 24), step)
         if draw < 98:
-            return self._text(self.random.choice((-3, 0, 1, 50, 51, 10**6, 2**58)), step)
+            return self._text(self.random.choice((-3, 0, 1, 50, 51, 10**6, 2**62)), step)
         return step + "3" if "." in step else step + ".3"
 
     def _symbol(self) -> str:
