@@ -4,16 +4,18 @@ import argparse
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from consumers.journal.format import JournalError
 from consumers.journal.reader import JournalReader
 from consumers.store import StoreError, StoreView
 from consumers.stored import store_path
-from engine.state import Limits
 from ops.evidence import TABLES
 from ops.output import print_json, say
-from ops.reconciliation import Check, reconcile
 from ops.run_file import live_run, read_run
+
+if TYPE_CHECKING:
+    from engine.state import Limits
 
 PATIENCE_S = 10.0
 
@@ -31,6 +33,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """0 when everything agrees, 1 when something does not, 2 when there is nothing to compare."""
+    from ops.reconciliation import Check, reconcile  # compiles the engine: not for `--help`
+
     with JournalReader(args.data) as reader:
         if not reader.last:
             say(f"{args.data}: there is no journal there (has a pipeline run with this data directory?)")
@@ -55,8 +59,10 @@ def run(args: argparse.Namespace) -> int:
     return 0 if ok else 1
 
 
-def limits_of(data: Path) -> Limits:
+def limits_of(data: Path) -> "Limits":
     """At least those of the engine that last ran on this data, as run.json has them."""
+    from engine.state import Limits
+
     run = read_run(data)
     configured = run.settings.get("engine", {}) if run is not None else {}
     limits = Limits()

@@ -1,10 +1,14 @@
 """The table of verbs."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from ops.cli import VERBS, main, split_verb
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_global_options_may_stand_before_or_after_the_verb() -> None:
@@ -35,3 +39,12 @@ def test_status_without_a_pipeline_is_exit_code_2_and_names_the_option(
 
 def test_down_without_a_pipeline_is_well(tmp_path: Path) -> None:
     assert main(["down", "--data", str(tmp_path)]) == 0
+
+
+def test_help_never_waits_for_the_engine_to_be_compiled() -> None:
+    program = (
+        "import sys; from ops.cli import VERBS, main; [main([verb, '--help']) for verb in VERBS]; "
+        "sys.exit(', '.join(name for name in sys.modules if name.startswith('engine.')) or None)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
