@@ -17,6 +17,21 @@ from config.errors import ConfigError
 PROFILES = ("laptop", "baremetal")
 DURABILITIES = ("memory", "journal", "fsync")
 WAITS = ("spin", "yield", "sleep", "futex")
+# Least and most of what memory or the engine's arithmetic bounds. max_events: a bust with two suspensions fits.
+BOUNDS = {
+    "engine.max_orders": (1, 1 << 26),
+    "engine.max_accounts": (1, 1 << 26),
+    "engine.max_balances": (1, 1 << 27),
+    "engine.max_instruments": (1, 1 << 20),
+    "engine.max_assets": (1, 1 << 20),
+    "engine.max_events": (512, 1 << 24),
+    "ring.capacity": (64, 1 << 28),
+    "ring.market_capacity": (64, 1 << 28),
+    "ring.lane_capacity": (64, 1 << 24),
+    "ring.lanes": (4, 256),
+    "journal.blocks": (1, 1 << 16),
+    "consumers.map_gb": (1, 1 << 15),
+}
 SINK_KINDS = ("redis", "mysql", "postgresql", "mongodb", "kafka", "parquet", "webhook")
 
 
@@ -184,6 +199,11 @@ def _check(settings: Settings) -> None:
         for key, value in vars(getattr(settings, section)).items():
             if type(value) is int and value <= 0:
                 raise ConfigError(f"{section}.{key}", f"expected above 0, not {value}")
+    for name, (least, most) in BOUNDS.items():
+        section, _, key = name.partition(".")
+        value = getattr(getattr(settings, section), key)
+        if not least <= value <= most:
+            raise ConfigError(name, f"expected {least} to {most}, not {value}")
     for key, value in vars(settings.risk).items():
         if value < 0:
             raise ConfigError(f"risk.{key}", f"expected 0 (no limit) or more, not {value}")
@@ -195,8 +215,6 @@ def _check(settings: Settings) -> None:
         raise ConfigError(
             "engine.max_events", f"expected at most a quarter of ring.capacity ({settings.ring.capacity})"
         )
-    if not 4 <= settings.ring.lanes <= 256:
-        raise ConfigError("ring.lanes", f"expected 4 to 256, not {settings.ring.lanes}")
     names = [sink.name for sink in settings.sinks]
     for number, sink in enumerate(settings.sinks):
         if not sink.name or names.count(sink.name) > 1:

@@ -15,9 +15,9 @@ from ringbuf.records import COMMAND
 from ringbuf.shm import SegmentBusy, SegmentMissing
 from tests.pipeline import Pipeline, eventually, pipeline
 
-CAPACITY = 1024  # of the ring: small, so that a client that reads nothing is overtaken
+CAPACITY = 2048  # of the ring: small, so that a client that reads nothing is overtaken
 LANE = 256
-CONFIG = f"[ring]\ncapacity = {CAPACITY}\nlane_capacity = {LANE}\n[engine]\nmax_events = 64\n"
+CONFIG = f"[ring]\ncapacity = {CAPACITY}\nlane_capacity = {LANE}\n[engine]\nmax_events = 512\n"
 
 
 @pytest.fixture(scope="module")
