@@ -36,6 +36,7 @@ def _live(spec: ProcessSpec, context: "Context", cpus: Iterable[int], supervisor
     code = 1
     try:
         _die_with(supervisor)
+        os.setpgid(0, 0)  # what a terminal, `timeout` or `kill -- -GROUP` sends reaches the supervisor alone
         _LIBC.prctl(_PR_SET_NAME, f"ml-{spec.name}".encode()[:15], 0, 0, 0)
         _reset_signals()
         _log_to(context.data / "logs" / f"{spec.name}.log")
@@ -59,7 +60,7 @@ def _die_with(supervisor: int) -> None:
 
 
 def _reset_signals() -> None:
-    """Undo the supervisor's handling. Ctrl-C goes to the whole group of a terminal: only the supervisor acts on it."""
+    """Undo the supervisor's handling. Ctrl-C is the supervisor's to act on, whoever sends it."""
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.SIG_IGN)

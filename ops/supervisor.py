@@ -21,7 +21,7 @@ from ringbuf.shm import process_start
 if TYPE_CHECKING:
     from config.context import Context
 
-SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD)
+SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD)
 POLL_S = 0.02  # while something is awaited
 IDLE_S = 5.0
 READY_TIMEOUT_S = 120.0
@@ -66,6 +66,13 @@ def last_line(path: Path) -> str:
     except FileNotFoundError:
         return ""
     return next((line.strip() for line in reversed(lines) if line.strip()), "")
+
+
+def _asks_to_stop(number: int) -> bool:
+    """A terminal that closes asks as Ctrl-C does; `nohup` means: not then."""
+    if number == signal.SIGHUP:
+        return signal.getsignal(signal.SIGHUP) != signal.SIG_IGN
+    return number != signal.SIGCHLD
 
 
 class Supervisor:
@@ -168,7 +175,7 @@ class Supervisor:
     def _turn(self, timeout_s: float) -> None:
         """Wait for a signal or the timeout, then reap and restart what is due."""
         caught = signal.sigtimedwait(SIGNALS, timeout_s)
-        if caught is not None and caught.si_signo != signal.SIGCHLD:
+        if caught is not None and _asks_to_stop(caught.si_signo):
             self._must_stop = True
         self._reap()
         now = time.monotonic()

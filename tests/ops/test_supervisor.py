@@ -102,6 +102,28 @@ def test_a_killed_process_comes_back_and_the_reason_is_named(supervisor: subproc
     assert supervisor.wait(30) == 0
 
 
+def test_a_terminal_that_closes_is_a_clean_stop(supervisor: subprocess.Popen[str], tmp_path: Path) -> None:
+    supervisor.send_signal(signal.SIGHUP)
+    assert supervisor.wait(30) == 0
+    assert (tmp_path / "order").read_text().split() == ["first", "middle", "last"]
+
+
+def test_a_signal_to_the_group_still_stops_one_after_another(tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-c", PROGRAM, str(tmp_path), "TABLE"],
+        cwd=ROOT,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    wait_until((tmp_path / "ready").exists, "all processes ready")
+    os.killpg(process.pid, signal.SIGTERM)
+    _, said = process.communicate(timeout=30)
+    assert process.returncode == 0
+    assert (tmp_path / "order").read_text().split() == ["first", "middle", "last"]
+    assert "restart" not in said
+
+
 def test_children_notice_that_the_supervisor_was_killed(supervisor: subprocess.Popen[str], tmp_path: Path) -> None:
     children = pids(tmp_path)
     supervisor.kill()
