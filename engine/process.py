@@ -113,9 +113,11 @@ def main(context: Context) -> int:
     print(f"engine: at {ring.published} after {time.perf_counter() - began:.3f} s", file=sys.stderr)
     if ring.published == 0:
         serving.seed(context.instruments.seed_commands())
+    own = lanes.producer("engine")  # owning its lane is how it says: recovered, at work
     gc.collect()
     gc.freeze()
     serving.run()
+    own.close()
     print(f"engine: stopped at {ring.published}", file=sys.stderr)
     lanes.close()
     ring.close()

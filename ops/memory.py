@@ -57,9 +57,9 @@ class SharedMemory:
         return cls(name, data, events, market, lanes)
 
     def is_ready(self, spec: ProcessSpec, pid: int) -> bool:
-        """By its cursor where it has one; the engine when something is published; the entry when its port answers."""
+        """By its cursor where it has one; the engine once it has recovered: it owns its lane, the listings are out."""
         if not spec.cursor:
-            return self._events.published > 0
+            return self._lanes.owner(spec.name) == pid and self._events.published > 0
         for cursor in self._events.cursors():
             if cursor.name == spec.cursor and cursor.pid == pid:
                 return cursor.state in _AT_WORK

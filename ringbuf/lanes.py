@@ -324,6 +324,12 @@ class Lanes:
         """Name of each lane, "" where it has none."""
         return [bytes(line["name"]).decode() for line in _lines(self.segment, self.lanes)]
 
+    def owner(self, name: str) -> int:
+        """The pid that owns the lane of that name; 0 where nobody does."""
+        key = encode_name(name, NAME_LIMIT)
+        found = [int(line["owner"]) for line in _lines(self.segment, self.lanes) if bytes(line["name"]) == key]
+        return owner_pid(found[0]) if found else 0
+
     def wake(self) -> None:
         """Wake the engine, whatever the lanes hold."""
         wake_engine(self.address)

@@ -10,10 +10,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+from config.settings import load
+from ops.leftover import unlink_all
+from ops.memory import SharedMemory
 from ops.processes import present
 from ops.run_file import PORTS
+from ringbuf.lanes import Lanes
+from ringbuf.records import EVENT
+from ringbuf.ring import Ring
 from ringbuf.shm import SHM_ROOT, process_start
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -140,3 +147,51 @@ def test_wrong_configuration_is_exit_code_2_and_names_the_field(verbs: Verbs, tm
     up = verbs.up("--config", str(wrong))
     assert up.returncode == 2
     assert "engine.colour" in up.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "field"),
+    [
+        ('[[sink]]\nname = "r"\nkind = "redis"\nurl = "redis://127.0.0.1:6379/0"\n', "sink: "),
+        ('[ports]\nhost = "0.0.0.0"\n', "ports.host: "),
+    ],
+)
+def test_what_this_version_can_not_do_yet_is_refused_and_not_ignored(
+    verbs: Verbs, tmp_path: Path, text: str, field: str
+) -> None:
+    file = tmp_path / "later.toml"
+    file.write_text(text)
+    up = verbs.up("--config", str(file))
+    assert up.returncode == 2
+    assert field in up.stderr
+    assert verbs.segments() == []
+
+
+def test_a_port_in_use_is_named_before_anything_starts(verbs: Verbs) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", verbs.base + PORTS["feed_binary"]))
+        other.listen()
+        up = verbs.up()
+    assert up.returncode == 2
+    assert f"--port-base: port {verbs.base + PORTS['feed_binary']} (feed_binary)" in up.stderr
+    assert verbs.segments() == []
+
+
+def test_an_engine_that_has_not_recovered_is_not_ready(tmp_path: Path) -> None:
+    settings = load()
+    memory = SharedMemory.open(f"ready-{os.getpid()}", tmp_path, settings)
+    lanes = Lanes.attach(f"/ready-{os.getpid()}.lanes")
+    ring = Ring.attach(f"/ready-{os.getpid()}.events", "event")
+    engine = next(spec for spec in present() if spec.name == "engine")
+    try:
+        ring.append(np.zeros(1, EVENT))  # as history before a restart would have
+        assert not memory.is_ready(engine, os.getpid())
+        own = lanes.producer("engine")
+        assert memory.is_ready(engine, os.getpid())
+        assert not memory.is_ready(engine, os.getpid() + 1)
+        own.close()
+        assert not memory.is_ready(engine, os.getpid())
+    finally:
+        lanes.close()
+        ring.close()
+        unlink_all(f"ready-{os.getpid()}")
