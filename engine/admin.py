@@ -4,11 +4,12 @@ from engine.accounts import available, find_account
 from engine.apply import apply_event, asset_event_at, bust_event_at, event_at, is_busted
 from engine.checks import BOOK_FULL, INSUFFICIENT_FUNDS, MALFORMED, NONE
 from engine.compose import head_word, open_event, parties_word, reject
-from engine.memory import load_i64, record_at, shift_right, store_i64
+from engine.memory import load_i64, shift_right, store_i64
 from engine.orders import UNKNOWN_ORDER, UNKNOWN_SYMBOL, cancel_all
 from engine.scales import tick_scale
 from engine.state import INSTRUMENT_SIZE, account_at, asset_at, instrument_at
 from ringbuf.codes import NO_ACCOUNT, NO_ID, NO_SYMBOL, EventType, Op, Reason
+from ringbuf.fields import record_at
 from ringbuf.jit import inline, outline
 from ringbuf.records import COMMAND_BUST, COMMAND_LIST_ASSET, COMMAND_LIST_INSTRUMENT, EVENT_LISTED_ASSET
 

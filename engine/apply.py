@@ -12,7 +12,7 @@ from numba import int64
 from engine.accounts import begin_account, find_account, move, use_client_id
 from engine.book import append_to_account, drop_order, enter_book, leave_book, new_order, remove_from_account
 from engine.idmap import find_order, key_hash
-from engine.memory import load_i64, record_at, store_i64
+from engine.memory import load_i64, store_i64
 from engine.scales import lot_scale, tick_scale
 from engine.state import (
     INSTRUMENT,
@@ -26,6 +26,7 @@ from engine.state import (
     terms_at,
 )
 from ringbuf.codes import FLAG_LAST, FLAG_RESTS, NO_ID, NO_SYMBOL, EventType, OrderType, Reason, Side
+from ringbuf.fields import record_at
 from ringbuf.jit import inline, kernel_of, outline, outline_of
 from ringbuf.records import EVENT, EVENT_BUST, EVENT_LISTED_ASSET, EVENT_LISTED_INSTRUMENT, EVENT_ORDER
 

@@ -9,10 +9,11 @@ from numba import int64
 
 from engine.apply import event_at
 from engine.idmap import find_client
-from engine.memory import load_i64, low_u32, record_at, record_type, store_i64
+from engine.memory import load_i64, low_u32, store_i64
 from engine.state import STATE_TYPE, order_at
 from ringbuf.checksum import crc32c_record
 from ringbuf.codes import NO_ACCOUNT, NO_ID, NO_SYMBOL, EventType, Op, Reason
+from ringbuf.fields import record_at, record_type
 from ringbuf.jit import inline, outline, outline_of
 from ringbuf.records import COMMAND, EVENT
 from ringbuf.ring_kernels import ring_claim

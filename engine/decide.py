@@ -25,10 +25,10 @@ from engine.admin import (
 from engine.apply import apply_event, finish_event
 from engine.checks import MALFORMED
 from engine.compose import OUT_TYPE, add_flag, reject, reject_duplicate, seal
-from engine.memory import record_at
 from engine.orders import decide_amend, decide_cancel, decide_mass_cancel, decide_place
 from engine.state import STATE_TYPE, account_at
 from ringbuf.codes import FLAG_LAST, NO_ACCOUNT, Op
+from ringbuf.fields import record_at
 from ringbuf.jit import inline, outline, outline_of
 from ringbuf.records import COMMAND
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engine.memory import record_at, record_type
+from ringbuf.fields import record_at, record_type
 from ringbuf.jit import inline
 
 STATE = np.dtype(

@@ -8,10 +8,11 @@ from collections.abc import Callable
 
 import numpy as np
 
+from consumers.journal.checks import fill_checksums
 from consumers.marketdata import kernels
-from consumers.marketdata.tables import CANDLES, grown, new_tables
+from consumers.marketdata.tables import CANDLES, Tables
 from ringbuf.codes import EventType, MarketType
-from ringbuf.records import EVENT, EVENT_BUST, EVENT_ORDER, MARKET
+from ringbuf.records import EVENT, EVENT_BUST, MARKET
 
 OUT_RECORDS = 32_768  # room between two commits at rest; longer only until the next `take`
 TRADE = int(MarketType.TRADE)
@@ -42,49 +43,51 @@ class MarketFold:
     def __init__(self, epoch: int, trade_time: TradeTime) -> None:
         self.trade_time = trade_time
         self.late_busts: list[LateBust] = []
-        self._tables = new_tables(epoch)
-        self._out = np.empty(OUT_RECORDS, MARKET)
+        self._tables = Tables(epoch)
+        self._set_out(np.empty(OUT_RECORDS, MARKET))
+
+    def _set_out(self, out: np.ndarray) -> None:
+        self._out = out
+        self._tables.record["out"], self._tables.record["out_length"] = out.ctypes.data, len(out)
 
     @property
     def mseq(self) -> int:
         """Number of the last record."""
-        return int(self._tables.head["mseq"][0])
+        return self._tables["mseq"]
 
     @property
     def symbols(self) -> int:
         """How many instruments are listed."""
-        return int(self._tables.head["symbols_used"][0])
+        return self._tables["symbols_used"]
 
     def apply(self, events: np.ndarray) -> None:
         """Fold EVENT records that end with a whole command. Raises FoldError."""
         events = np.ascontiguousarray(events)
-        terms, words = events.view(EVENT_ORDER), events.view(np.int64).reshape(len(events), -1)
         times = self._bust_times(events)
         late = np.zeros((CANDLES * len(times), kernels.LATE_FIELDS), np.int64)
-        head = self._tables.head
-        head["at"] = head["bust_at"] = head["late_used"] = 0
-        while True:
-            code = kernels.fold_events(self._tables, events, terms, words, times, late, self._out)
-            if code == kernels.DONE:
-                break
+        tables = self._tables
+        told = tables["out_used"]
+        tables.record["at"] = tables.record["bust_at"] = tables.record["late_used"] = 0
+        tables.record["bust_times"], tables.record["late"] = times.ctypes.data, late.ctypes.data
+        while (code := kernels.fold_events(tables.address, events.ctypes.data, len(events))) != kernels.DONE:
             self._make_room(code, events)
-        self.late_busts += [(row[0], row[1], row[2], row[3], row[4]) for row in late[: head["late_used"][0]].tolist()]
+        fill_checksums(self.records()[told:])
+        self.late_busts += [(row[0], row[1], row[2], row[3], row[4]) for row in late[: tables["late_used"]].tolist()]
 
     def _make_room(self, code: int, events: np.ndarray) -> None:
-        """What the kernel lacked for the command at head.at."""
-        first = int(self._tables.head["at"][0])
+        """What the kernel lacked for the command that it stopped before."""
+        first = self._tables["at"]
         if code == kernels.BAD_SYMBOL:
             raise FoldError(f"command at event {int(events['seq'][first])}: symbol: expected a listed one")
         if code == kernels.NO_END:
             raise FoldError(f"command at event {int(events['seq'][first])}: expected its last event in the batch")
         if code == kernels.MORE_OUT:
             longer = np.empty(2 * len(self._out), MARKET)
-            used = int(self._tables.head["out_used"][0])
-            longer[:used] = self._out[:used]
-            self._out = longer
+            longer[: len(self._out)] = self._out
+            self._set_out(longer)
             return
         ends = np.flatnonzero(events["flags"][first:] & kernels.LAST)
-        self._tables = grown(self._tables, _GROWS[code], 4 * (int(ends[0]) + 1))
+        self._tables.grow(_GROWS[code], 4 * (int(ends[0]) + 1))
 
     def _bust_times(self, events: np.ndarray) -> np.ndarray:
         """When the trades took place that the batch's busts name: i64 a bust, -1 where nobody knows."""
@@ -104,7 +107,7 @@ class MarketFold:
 
     def records(self) -> np.ndarray:
         """The MARKET records since `take`, checksums and all; a view, good until the next `apply` or `take`."""
-        return self._out[: self._tables.head["out_used"][0]]
+        return self._out[: self._tables["out_used"]]
 
     def take(self) -> np.ndarray:
         """A copy of the MARKET records since the last call; also forgets what changed since then."""
@@ -114,22 +117,22 @@ class MarketFold:
 
     def forget(self) -> None:
         """The records since `take` are stored: begin anew."""
-        self._tables.head["out_used"] = 0
+        self._tables.record["out_used"] = 0
         self.late_busts.clear()
         if len(self._out) > OUT_RECORDS:
-            self._out = np.empty(OUT_RECORDS, MARKET)
+            self._set_out(np.empty(OUT_RECORDS, MARKET))
 
     def depth(self, symbol: int) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
         """(bids, asks) as (price_ticks, total_lots), best first; for tests and questions, not for speed."""
         return self._side(symbol, "bids", -1), self._side(symbol, "asks", 1)
 
     def _side(self, symbol: int, name: str, sign: int) -> list[tuple[int, int]]:
-        tables, found = self._tables, []
-        slot = int(tables.links[tables.symbols[name][symbol], 0])
+        links, levels = self._tables.array("links"), self._tables.array("levels")
+        found = []
+        slot = int(links[self._tables.array("symbols")[name][symbol], 0])
         while slot:
-            level = tables.levels[slot]
-            found.append((sign * int(level["key"]), int(level["total_lots"])))
-            slot = int(tables.links[slot, 0])
+            found.append((sign * int(levels["key"][slot]), int(levels["total_lots"][slot])))
+            slot = int(links[slot, 0])
         return found
 
 

@@ -9,13 +9,12 @@ back, and no topic has two messages of one sequence. `prev` is the sequence of t
 from ringbuf.jit import inline, kernel_of, outline
 
 import numpy as np
-from numba import types
 
 from consumers.marketdata.candles import NS
 from consumers.marketdata.level_lists import new_side, show, slice_of
 from consumers.marketdata.order_table import drop_order, find_order, new_order
 from consumers.marketdata.periods import add_to_day, begin, count, print_in, roll_day, take_back_from_day
-from consumers.marketdata.tables import CANDLES, EVENTS, RECORDS, TABLES, TERMS, WORDS
+from consumers.marketdata.tables import CANDLES, candle_at, order_at, prev_address, symbol_at, tables_at
 from consumers.marketdata.telling import (
     CANDLE_TOPIC,
     DIRTY_TICKER,
@@ -28,11 +27,13 @@ from consumers.marketdata.telling import (
     tell_ticker,
     tell_trade,
 )
+from ringbuf.atomics import load, load_u32, store, store_u32
 from ringbuf.codes import FLAG_LAST, NO_SYMBOL, EventType, OrderType
-from ringbuf.records import EVENT_LISTED_INSTRUMENT, offset_of
+from ringbuf.fields import record_at
+from ringbuf.records import EVENT, EVENT_LISTED_INSTRUMENT, EVENT_ORDER, RECORD_SIZE, offset_of
 # isort: on
 
-# What `fold_events` returns: it stopped before the command at head.at.
+# What `fold_events` returns: it stopped before the command at t.at.
 DONE, MORE_ORDERS, MORE_LEVELS, MORE_MINUTES, MORE_SYMBOLS, MORE_ACTIVE, MORE_OUT, BAD_SYMBOL, NO_END = range(9)
 
 LAST = int(FLAG_LAST)
@@ -40,17 +41,20 @@ ACCEPTED, TRADE, CANCELLED = int(EventType.ACCEPTED), int(EventType.TRADE), int(
 AMENDED, TRIGGERED, BUSTED = int(EventType.AMENDED), int(EventType.TRIGGERED), int(EventType.BUSTED)
 HALTED, RESUMED, LISTED = int(EventType.HALTED), int(EventType.RESUMED), int(EventType.LISTED_INSTRUMENT)
 STOP, STOP_LIMIT = int(OrderType.STOP), int(OrderType.STOP_LIMIT)
-UNIT_WORD = offset_of(EVENT_LISTED_INSTRUMENT, "tick_lot_quote_units") // 8
-LATE_FIELDS = 5  # symbol, interval, start, lots, quote
+UNIT_AT = offset_of(EVENT_LISTED_INSTRUMENT, "tick_lot_quote_units")
+_event_at = record_at(EVENT)
+_terms_at = record_at(EVENT_ORDER)
+LATE_FIELDS = 5  # i64: symbol, interval, start, lots, quote
+LATE_SIZE = 8 * LATE_FIELDS
 
 
 @inline
-def _end_of(t, events, first):
+def _end_of(t, events, count, first):
     """(what is missing or DONE, index after the command that begins at `first`)."""
     end = first
-    symbols = np.int64(t.head[0].symbols_used)
-    while end < len(events):
-        event = events[end]
+    symbols = np.int64(t.symbols_used)
+    while end < count:
+        event = _event_at(events + end * RECORD_SIZE)
         end += 1
         kind = np.int64(event.type)
         symbol = np.int64(event.symbol)
@@ -68,62 +72,61 @@ def _end_of(t, events, first):
 
 
 @inline
-def _room(t, out, events, first, end):
-    """What a command's worst could not have, or DONE: `needed` says how many of it."""
-    head = t.head[0]
-    events_count = end - first
+def _room(t, events, first, end):
+    """What is too short for a command's worst, or DONE."""
+    count = end - first
     listed = 0
     statuses = 0
     for i in range(first, end):
-        kind = np.int64(events[i].type)
+        event = _event_at(events + i * RECORD_SIZE)
+        kind = np.int64(event.type)
         if kind == LISTED:
             listed += 1
-        elif (kind == HALTED or kind == RESUMED) and events[i].symbol == NO_SYMBOL:
+        elif (kind == HALTED or kind == RESUMED) and event.symbol == NO_SYMBOL:
             statuses += 1
-    symbols = head.symbols_used + listed
-    if len(t.symbols) < symbols:
+    symbols = t.symbols_used + listed
+    if t.symbols_length < symbols:
         return MORE_SYMBOLS
-    if len(t.orders) - 1 - head.orders_used < events_count:
+    if t.orders_length - 1 - t.orders_used < count:
         return MORE_ORDERS
-    if len(t.levels) - 1 - head.levels_used < 2 * (events_count + listed):
+    if t.levels_length - 1 - t.levels_used < 2 * (count + listed):
         return MORE_LEVELS
-    if len(t.minutes) - 1 - head.minutes_used < events_count:
+    if t.minutes_length - 1 - t.minutes_used < count:
         return MORE_MINUTES
-    if len(t.active) < events_count:
+    if t.active_length < count:
         return MORE_ACTIVE
     # Of an event: itself and two levels. Of a symbol: each candle twice, bbo, ticker; and in a halt of all its status.
-    if len(out) - head.out_used < 3 * events_count + (2 * CANDLES + 2 + statuses) * symbols:
+    if t.out_length - t.out_used < 3 * count + (2 * CANDLES + 2 + statuses) * symbols:
         return MORE_OUT
     return DONE
 
 
 @outline
-def _pass_time(t, out, seq, ts_ns):
+def _pass_time(t, seq, ts_ns):
     """Close the candles whose period has ended; let the 24 hours roll."""
-    head = t.head[0]
     second = ts_ns // NS
-    new_minute = second // 60 != head.second // 60
-    head.second = second
-    for symbol in range(head.symbols_used):
+    new_minute = second // 60 != t.second // 60
+    t.second = second
+    for symbol in range(t.symbols_used):
         for interval in range(CANDLES):
-            candle = t.candles[symbol * CANDLES + interval]
+            candle = candle_at(t, symbol, interval)
             if candle.there != 0 and candle.closed == 0 and candle.start + LENGTHS[interval] <= second:
                 candle.closed = 1
-                tell_candle(t, out, symbol, interval, seq, ts_ns)
+                tell_candle(t, symbol, interval, seq, ts_ns)
         if new_minute and roll_day(t, symbol, second // 60):
             mark_dirty(t, symbol, DIRTY_TICKER)
 
 
 @inline
-def _print(t, out, event):
+def _print(t, event):
     """What a trade tells, and what it adds to candles and day."""
     symbol, price, lots = np.int64(event.symbol), event.price_ticks, event.qty_lots
-    quote = lots * price * t.symbols[symbol].unit
-    tell_trade(t, out, symbol, event.seq, event.ts_ns, event.side, price, lots)
+    quote = lots * price * symbol_at(t, symbol).unit
+    tell_trade(t, symbol, event.seq, event.ts_ns, event.side, price, lots)
     second = event.ts_ns // NS
     for interval in range(CANDLES):
         start = second - second % LENGTHS[interval]
-        candle = t.candles[symbol * CANDLES + interval]
+        candle = candle_at(t, symbol, interval)
         if candle.there == 0 or candle.start != start:
             begin(candle, start, price)
         print_in(candle, price, lots, quote)
@@ -134,10 +137,10 @@ def _print(t, out, event):
 @inline
 def _fill(t, order_id, leaves, shown_less):
     """A trade left `leaves` of this order; a maker's shown slice is less by `shown_less`."""
-    slot = find_order(t.orders, t.cells, order_id)
+    slot = find_order(t, order_id)
     if slot == 0:
         return
-    order = t.orders[slot]
+    order = order_at(t, slot)
     order.leaves_lots = leaves
     if order.shown_lots != 0:
         shown = order.shown_lots - shown_less
@@ -152,15 +155,14 @@ def _fill(t, order_id, leaves, shown_less):
 
 @inline
 def _activate(t, order_id):
-    head = t.head[0]
-    t.active[head.active_used] = order_id
-    head.active_used += 1
+    store(t.active_at + (t.active_used) * 8, order_id)
+    t.active_used += 1
 
 
 @inline
 def _accept(t, event, terms):
     slot = new_order(t, event.order_id)
-    order = t.orders[slot]
+    order = order_at(t, slot)
     order.price_ticks = event.price_ticks
     order.leaves_lots = event.leaves_lots
     order.display_lots = terms.display_lots
@@ -174,7 +176,7 @@ def _accept(t, event, terms):
 
 @inline
 def _cancel(t, order_id):
-    slot = find_order(t.orders, t.cells, order_id)
+    slot = find_order(t, order_id)
     if slot != 0:
         show(t, slot, 0)
         drop_order(t, slot)
@@ -182,10 +184,10 @@ def _cancel(t, order_id):
 
 @inline
 def _amend(t, order_id, price, leaves):
-    slot = find_order(t.orders, t.cells, order_id)
+    slot = find_order(t, order_id)
     if slot == 0:
         return
-    order = t.orders[slot]
+    order = order_at(t, slot)
     if order.shown_lots != 0 and price == order.price_ticks and leaves <= order.leaves_lots:  # keeps its place
         order.leaves_lots = leaves
         if leaves < order.shown_lots:
@@ -199,123 +201,121 @@ def _amend(t, order_id, price, leaves):
 
 @inline
 def _trigger(t, order_id):
-    slot = find_order(t.orders, t.cells, order_id)
+    slot = find_order(t, order_id)
     if slot != 0:
-        t.orders[slot].waits = 0
+        order_at(t, slot).waits = 0
         _activate(t, order_id)
 
 
 @outline
-def _bust(t, event, ts_ns, late):
-    """Take a trade of `ts_ns` (-1 = not known) back; what candles that have ended lose stands in `late`."""
+def _bust(t, event, ts_ns):
+    """Take a trade of `ts_ns` (-1 = not known) back; what candles that have ended lose stands at `t.late`."""
     if ts_ns < 0:
         return
-    head, symbol, lots = t.head[0], np.int64(event.symbol), event.qty_lots
-    quote = lots * event.price_ticks * t.symbols[symbol].unit
+    symbol, lots = np.int64(event.symbol), event.qty_lots
+    quote = lots * event.price_ticks * symbol_at(t, symbol).unit
     second = ts_ns // NS
     if take_back_from_day(t, symbol, second // 60, lots, quote):
         mark_dirty(t, symbol, DIRTY_TICKER)
     for interval in range(CANDLES):
         start = second - second % LENGTHS[interval]
-        candle = t.candles[symbol * CANDLES + interval]
+        candle = candle_at(t, symbol, interval)
         is_kept = candle.there != 0 and candle.start == start
         if is_kept:
             count(candle, -lots, -quote, -1)
             mark_dirty(t, symbol, DIRTY_TRADED)
         # One that this very command of one event closed has had its last word: only what is stored can change.
-        is_told = t.prevs[symbol, CANDLE_TOPIC + interval] == event.seq and event.flags & LAST != 0
+        is_told = load(prev_address(t, symbol, CANDLE_TOPIC + interval)) == event.seq and event.flags & LAST != 0
         if not is_kept or is_told:
-            row = late[head.late_used]
-            row[0] = symbol
-            row[1] = interval
-            row[2] = start
-            row[3] = lots
-            row[4] = quote
-            head.late_used += 1
+            row = t.late + t.late_used * LATE_SIZE
+            store(row, symbol)
+            store(row + 8, interval)
+            store(row + 16, start)
+            store(row + 24, lots)
+            store(row + 32, quote)
+            t.late_used += 1
 
 
 @outline
-def _list(t, out, seq, ts_ns, unit):
-    head = t.head[0]
-    symbol = head.symbols_used
-    head.symbols_used = symbol + 1
-    kept = t.symbols[symbol]
+def _list(t, seq, ts_ns, unit):
+    symbol = t.symbols_used
+    t.symbols_used = symbol + 1
+    kept = symbol_at(t, symbol)
     kept.unit = unit
     kept.bids = new_side(t)
     kept.asks = new_side(t)
-    tell_status(t, out, symbol, seq, ts_ns, 0)
+    tell_status(t, symbol, seq, ts_ns, 0)
 
 
 @inline
 def _join_books(t):
     """What is left of the command's orders joins the book."""
-    head = t.head[0]
-    for i in range(head.active_used):
-        slot = find_order(t.orders, t.cells, t.active[i])
+    for i in range(t.active_used):
+        slot = find_order(t, load(t.active_at + i * 8))
         if slot == 0:
             continue
-        order = t.orders[slot]
+        order = order_at(t, slot)
         if order.leaves_lots == 0:
             drop_order(t, slot)  # nothing left and nobody says so any more
         elif order.waits == 0 and order.shown_lots == 0:
             show(t, slot, slice_of(order))
-    head.active_used = 0
+    t.active_used = 0
 
 
 @outline
 def _sort_dirty(t):
     """Symbols in ascending order; few, or in order already."""
-    for i in range(1, t.head[0].dirty_used):
-        symbol = t.dirty[i]
+    for i in range(1, t.dirty_used):
+        symbol = load_u32(t.dirty_at + i * 4)
         at = i
-        while at > 0 and t.dirty[at - 1] > symbol:
-            t.dirty[at] = t.dirty[at - 1]
+        while at > 0 and load_u32(t.dirty_at + (at - 1) * 4) > symbol:
+            store_u32(t.dirty_at + at * 4, load_u32(t.dirty_at + (at - 1) * 4))
             at -= 1
-        t.dirty[at] = symbol
+        store_u32(t.dirty_at + at * 4, symbol)
 
 
 @outline
-def _tell_periods(t, out, seq, ts_ns):
+def _tell_periods(t, seq, ts_ns):
     """Tickers, then candles, of the symbols that changed."""
-    head = t.head[0]
-    if head.dirty_used > 1:
+    if t.dirty_used > 1:
         _sort_dirty(t)
-    for i in range(head.dirty_used):
-        symbol = np.int64(t.dirty[i])
-        if t.symbols[symbol].dirty & DIRTY_TICKER != 0:
-            tell_ticker(t, out, symbol, seq, ts_ns)
-    for i in range(head.dirty_used):
-        symbol = np.int64(t.dirty[i])
-        if t.symbols[symbol].dirty & DIRTY_TRADED != 0:
+    for i in range(t.dirty_used):
+        symbol = load_u32(t.dirty_at + i * 4)
+        if symbol_at(t, symbol).dirty & DIRTY_TICKER != 0:
+            tell_ticker(t, symbol, seq, ts_ns)
+    for i in range(t.dirty_used):
+        symbol = load_u32(t.dirty_at + i * 4)
+        if symbol_at(t, symbol).dirty & DIRTY_TRADED != 0:
             for interval in range(CANDLES):
                 # A closed one that only a bust could change had its last word with seq of the first event.
-                if t.candles[symbol * CANDLES + interval].there != 0:
-                    if t.prevs[symbol, CANDLE_TOPIC + interval] < seq:
-                        tell_candle(t, out, symbol, interval, seq, ts_ns)
-        t.symbols[symbol].dirty = 0
-    head.dirty_used = 0
+                if candle_at(t, symbol, interval).there != 0:
+                    if load(prev_address(t, symbol, CANDLE_TOPIC + interval)) < seq:
+                        tell_candle(t, symbol, interval, seq, ts_ns)
+        symbol_at(t, symbol).dirty = 0
+    t.dirty_used = 0
 
 
 @inline
-def _status(t, out, event):
+def _status(t, event):
     halted = 1 if event.type == HALTED else 0
     if event.symbol != NO_SYMBOL:
-        tell_status(t, out, np.int64(event.symbol), event.seq, event.ts_ns, halted)
+        tell_status(t, np.int64(event.symbol), event.seq, event.ts_ns, halted)
         return
-    for symbol in range(t.head[0].symbols_used):
-        tell_status(t, out, symbol, event.seq, event.ts_ns, halted)
+    for symbol in range(t.symbols_used):
+        tell_status(t, symbol, event.seq, event.ts_ns, halted)
 
 
 @inline
-def _take(t, out, event, terms, unit, bust_times, late):
+def _take(t, address):
     """One event."""
+    event = _event_at(address)
     kind = np.int64(event.type)
     if kind == TRADE:
-        _print(t, out, event)
+        _print(t, event)
         _fill(t, event.order_id, event.leaves_lots, 0)
         _fill(t, event.maker_order_id, event.maker_leaves_lots, event.qty_lots)
     elif kind == ACCEPTED:
-        _accept(t, event, terms)
+        _accept(t, event, _terms_at(address))
     elif kind == CANCELLED:
         _cancel(t, event.order_id)
     elif kind == AMENDED:
@@ -323,40 +323,39 @@ def _take(t, out, event, terms, unit, bust_times, late):
     elif kind == TRIGGERED:
         _trigger(t, event.order_id)
     elif kind == BUSTED:
-        head = t.head[0]
-        head.bust_at += 1
-        _bust(t, event, bust_times[head.bust_at - 1], late)
+        t.bust_at += 1
+        _bust(t, event, load(t.bust_times + (t.bust_at - 1) * 8))
     elif kind == HALTED or kind == RESUMED:
-        _status(t, out, event)
+        _status(t, event)
     elif kind == LISTED:
-        _list(t, out, event.seq, event.ts_ns, unit)
+        _list(t, event.seq, event.ts_ns, load(address + UNIT_AT))
 
 
-@kernel_of(types.int64(TABLES, EVENTS, TERMS, WORDS, types.int64[::1], WORDS, RECORDS))
-def fold_events(t, events, terms, words, bust_times, late, out):
-    """Fold the events from head.at on, in whole commands; DONE, or why it stopped before the command at head.at.
+@kernel_of("int64(int64, int64, int64)")
+def fold_events(address, events, count):
+    """Fold EVENT records from index t.at on, in whole commands; DONE, or why it stopped before the command at t.at.
 
-    terms, words: the same memory as `events`, as EVENT_ORDER and as i64 [n, 16]. bust_times[k]: ts_ns of the trade
-    that the batch's k-th bust names, -1 where unknown. late: room for 7 rows a bust.
+    address: of a TABLES record, whose `bust_times`, `late`, `out` are set: i64 for each bust of the batch, ts_ns of the
+    trade that it names or -1; room for 7 rows a bust; room for out_length MARKET records (checksums stay unset).
     """
-    head = t.head[0]
-    while head.at < len(events):
-        first = head.at
-        code, end = _end_of(t, events, first)
+    t = tables_at(address)
+    while t.at < count:
+        first = t.at
+        code, end = _end_of(t, events, count, first)
         if code == DONE:
-            code = _room(t, out, events, first, end)
+            code = _room(t, events, first, end)
         if code != DONE:
             return code
-        head.command += 1
-        if events[first].ts_ns // NS > head.second:
-            _pass_time(t, out, events[first].seq, events[first].ts_ns)
+        t.command += 1
+        begin_event, last = _event_at(events + first * RECORD_SIZE), _event_at(events + (end - 1) * RECORD_SIZE)
+        if begin_event.ts_ns // NS > t.second:
+            _pass_time(t, begin_event.seq, begin_event.ts_ns)
         for i in range(first, end):
-            _take(t, out, events[i], terms[i], words[i, UNIT_WORD], bust_times, late)
+            _take(t, events + i * RECORD_SIZE)
         _join_books(t)
-        seq, ts_ns = events[end - 1].seq, events[end - 1].ts_ns
-        if head.touched_used > 0:
-            tell_books(t, out, seq, ts_ns)
-        if head.dirty_used > 0:
-            _tell_periods(t, out, seq, ts_ns)
-        head.at = end
+        if t.touched_used > 0:
+            tell_books(t, last.seq, last.ts_ns)
+        if t.dirty_used > 0:
+            _tell_periods(t, last.seq, last.ts_ns)
+        t.at = end
     return DONE

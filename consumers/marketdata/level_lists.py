@@ -9,33 +9,31 @@ from ringbuf.jit import inline, outline
 
 import numpy as np
 
-from consumers.marketdata.order_table import GOLDEN
-from consumers.marketdata.tables import HEIGHT
+from consumers.marketdata.tables import GOLDEN, HEIGHT, level_at, link_address, order_at, symbol_at
+from ringbuf.atomics import load_u32, store_u32
 # isort: on
 
 
 @inline
 def _take_slot(t):
-    head = t.head[0]
-    slot = head.levels_free
+    slot = t.levels_free
     if slot != 0:
-        head.levels_free = np.int64(t.links[slot, 0])
+        t.levels_free = load_u32(link_address(t, slot, 0))
     else:
-        slot = head.levels_next
-        head.levels_next = slot + 1
-    head.levels_used += 1
+        slot = t.levels_next
+        t.levels_next = slot + 1
+    t.levels_used += 1
     for height in range(HEIGHT):
-        t.links[slot, height] = 0
+        store_u32(link_address(t, slot, height), 0)
     return slot
 
 
 @inline
 def give_back(t, slot):
     """Free a level that is unlinked."""
-    head = t.head[0]
-    t.links[slot, 0] = head.levels_free
-    head.levels_free = slot
-    head.levels_used -= 1
+    store_u32(link_address(t, slot, 0), t.levels_free)
+    t.levels_free = slot
+    t.levels_used -= 1
 
 
 @inline
@@ -50,12 +48,12 @@ def _search(t, first, key):
     at = np.int64(first)
     for down in range(HEIGHT):
         height = HEIGHT - 1 - down
-        behind = np.int64(t.links[at, height])
-        while behind != 0 and t.levels[behind].key < key:
+        behind = load_u32(link_address(t, at, height))
+        while behind != 0 and level_at(t, behind).key < key:
             at = behind
-            behind = np.int64(t.links[at, height])
-        t.path[height] = at
-    return np.int64(t.links[at, 0])
+            behind = load_u32(link_address(t, at, height))
+        store_u32(t.path_at + height * 4, at)
+    return load_u32(link_address(t, at, 0))
 
 
 @inline
@@ -69,56 +67,56 @@ def _height_of(key):
 
 
 @outline
-def level_at(t, symbol, side, price_ticks):
+def level_for(t, symbol, side, price_ticks):
     """Slot of a price's level, made empty where missing. Precondition: room."""
-    first = np.int64(t.symbols[symbol].asks) if side != 0 else np.int64(t.symbols[symbol].bids)
+    first = np.int64(symbol_at(t, symbol).asks) if side != 0 else np.int64(symbol_at(t, symbol).bids)
     key = price_ticks if side != 0 else -price_ticks
     slot = _search(t, first, key)
-    if slot != 0 and t.levels[slot].key == key:
+    if slot != 0 and level_at(t, slot).key == key:
         return slot
     slot = _take_slot(t)
-    level = t.levels[slot]
+    level = level_at(t, slot)
     level.key = key
     level.total_lots = 0
     level.mark = 0
     level.symbol = symbol
     level.side = side
     for height in range(_height_of(key)):
-        before = np.int64(t.path[height])
-        t.links[slot, height] = t.links[before, height]
-        t.links[before, height] = slot
+        before = load_u32(t.path_at + height * 4)
+        store_u32(link_address(t, slot, height), load_u32(link_address(t, before, height)))
+        store_u32(link_address(t, before, height), slot)
     return slot
 
 
 @outline
 def unlink(t, slot):
     """Take a level out of its list; its record stays readable until `give_back`."""
-    level = t.levels[slot]
-    symbol = t.symbols[level.symbol]
+    level = level_at(t, slot)
+    symbol = symbol_at(t, level.symbol)
     first = np.int64(symbol.asks) if level.side != 0 else np.int64(symbol.bids)
     _search(t, first, level.key)
     for height in range(_height_of(level.key)):
-        before = np.int64(t.path[height])
-        if np.int64(t.links[before, height]) == slot:
-            t.links[before, height] = t.links[slot, height]
+        before = load_u32(t.path_at + height * 4)
+        if load_u32(link_address(t, before, height)) == slot:
+            store_u32(link_address(t, before, height), load_u32(link_address(t, slot, height)))
 
 
 @inline
 def change_level(t, slot, lots):
     """Add `lots` (may be negative) to a level, remembering what it had when the command began."""
-    head, level = t.head[0], t.levels[slot]
-    if level.mark != head.command:
-        level.mark = head.command
+    level = level_at(t, slot)
+    if level.mark != t.command:
+        level.mark = t.command
         level.before = level.total_lots
-        t.touched[head.touched_used] = slot
-        head.touched_used += 1
+        store_u32(t.touched_at + (t.touched_used) * 4, slot)
+        t.touched_used += 1
     level.total_lots += lots
 
 
 @inline
 def _is_before(t, a, b):
     """Whether level a is told before level b: by symbol, side, price."""
-    one, other = t.levels[a], t.levels[b]
+    one, other = level_at(t, a), level_at(t, b)
     if one.symbol != other.symbol:
         return one.symbol < other.symbol
     if one.side != other.side:
@@ -136,24 +134,24 @@ def sort_touched(t, count):
         gap = 3 * gap + 1
     while gap > 0:
         for i in range(gap, count):
-            slot = t.touched[i]
+            slot = load_u32(t.touched_at + i * 4)
             at = i
-            while at >= gap and _is_before(t, slot, t.touched[at - gap]):
-                t.touched[at] = t.touched[at - gap]
+            while at >= gap and _is_before(t, slot, load_u32(t.touched_at + (at - gap) * 4)):
+                store_u32(t.touched_at + at * 4, load_u32(t.touched_at + (at - gap) * 4))
                 at -= gap
-            t.touched[at] = slot
+            store_u32(t.touched_at + at * 4, slot)
         gap //= 3
 
 
-@inline
+@outline
 def show(t, slot, lots):
     """The order stands in the book with `lots` (0 = not at all)."""
-    order = t.orders[slot]
+    order = order_at(t, slot)
     if lots == order.shown_lots:
         return
     level = np.int64(order.level)
     if level == 0:
-        level = level_at(t, np.int64(order.symbol), np.int64(order.side), order.price_ticks)
+        level = level_for(t, np.int64(order.symbol), np.int64(order.side), order.price_ticks)
         order.level = level
     change_level(t, level, lots - order.shown_lots)
     order.shown_lots = lots

@@ -10,6 +10,7 @@ from ringbuf.jit import inline, outline
 import numpy as np
 
 from consumers.marketdata.candles import WINDOW_MINUTES
+from consumers.marketdata.tables import minute_at, symbol_at
 # isort: on
 
 HALF = 1 << 62
@@ -76,29 +77,29 @@ def print_in(period, price_ticks, lots, quote):
 @outline
 def add_to_day(t, symbol, minute, price_ticks, lots, quote):
     """Take a trade into the rolling day. Precondition: room for a minute."""
-    day, head = t.symbols[symbol], t.head[0]
+    day = symbol_at(t, symbol)
     newest = np.int64(day.newest)
     if newest == 0:
         day.high_ticks = price_ticks
         day.low_ticks = price_ticks
-    if newest == 0 or t.minutes[newest].start != minute:
-        slot = head.minutes_free
+    if newest == 0 or minute_at(t, newest).start != minute:
+        slot = t.minutes_free
         if slot != 0:
-            head.minutes_free = np.int64(t.minutes[slot].next)
+            t.minutes_free = np.int64(minute_at(t, slot).next)
         else:
-            slot = head.minutes_next
-            head.minutes_next = slot + 1
-        head.minutes_used += 1
-        begin(t.minutes[slot], minute, price_ticks)
-        t.minutes[slot].prev = newest
-        t.minutes[slot].next = 0
+            slot = t.minutes_next
+            t.minutes_next = slot + 1
+        t.minutes_used += 1
+        begin(minute_at(t, slot), minute, price_ticks)
+        minute_at(t, slot).prev = newest
+        minute_at(t, slot).next = 0
         if newest == 0:
             day.oldest = slot
         else:
-            t.minutes[newest].next = slot
+            minute_at(t, newest).next = slot
         day.newest = slot
         newest = slot
-    print_in(t.minutes[newest], price_ticks, lots, quote)
+    print_in(minute_at(t, newest), price_ticks, lots, quote)
     if price_ticks > day.high_ticks:
         day.high_ticks = price_ticks
     if price_ticks < day.low_ticks:
@@ -110,32 +111,32 @@ def add_to_day(t, symbol, minute, price_ticks, lots, quote):
 @outline
 def roll_day(t, symbol, minute):
     """Drop what is older than 24 hours; whether anything was."""
-    day, head = t.symbols[symbol], t.head[0]
+    day = symbol_at(t, symbol)
     dropped = False
     while day.oldest != 0:
         slot = np.int64(day.oldest)
-        gone = t.minutes[slot]
+        gone = minute_at(t, slot)
         if gone.start > minute - WINDOW_MINUTES:
             break
         behind = np.int64(gone.next)
         day.volume_high -= gone.volume_high
         day.quote_high -= gone.quote_high
         count(day, -gone.volume_low, -gone.quote_low, -gone.trades)
-        gone.next = head.minutes_free
-        head.minutes_free = slot
-        head.minutes_used -= 1
+        gone.next = t.minutes_free
+        t.minutes_free = slot
+        t.minutes_used -= 1
         day.oldest = behind
         if behind == 0:
             day.newest = 0
         else:
-            t.minutes[behind].prev = 0
+            minute_at(t, behind).prev = 0
         dropped = True
     slot = np.int64(day.oldest)
     if dropped and slot != 0:
-        day.high_ticks = t.minutes[slot].high_ticks
-        day.low_ticks = t.minutes[slot].low_ticks
+        day.high_ticks = minute_at(t, slot).high_ticks
+        day.low_ticks = minute_at(t, slot).low_ticks
         while slot != 0:
-            kept = t.minutes[slot]
+            kept = minute_at(t, slot)
             if kept.high_ticks > day.high_ticks:
                 day.high_ticks = kept.high_ticks
             if kept.low_ticks < day.low_ticks:
@@ -147,10 +148,10 @@ def roll_day(t, symbol, minute):
 @outline
 def take_back_from_day(t, symbol, minute, lots, quote):
     """Undo a busted trade's volume; False where its minute has gone."""
-    day = t.symbols[symbol]
+    day = symbol_at(t, symbol)
     slot = np.int64(day.newest)
     while slot != 0:
-        kept = t.minutes[slot]
+        kept = minute_at(t, slot)
         if kept.start == minute:
             count(kept, -lots, -quote, -1)
             count(day, -lots, -quote, -1)

@@ -1,4 +1,4 @@
-"""MARKET records written into the output array, numbered, chained and checksummed."""
+"""MARKET records written at `t.out`, numbered and chained; their checksums are filled in by the batch."""
 
 # isort: off
 from ringbuf.jit import inline, outline
@@ -8,10 +8,11 @@ import numpy as np
 from consumers.marketdata.candles import SECONDS
 from consumers.marketdata.level_lists import give_back, sort_touched, unlink
 from consumers.marketdata.periods import capped
-from consumers.marketdata.tables import CANDLES
-from ringbuf.checksum import crc32c_record
+from consumers.marketdata.tables import candle_at, level_at, link_address, minute_at, prev_address, symbol_at
+from ringbuf.atomics import load, load_u32, store, store_u32
 from ringbuf.codes import FLAG_LAST, MarketType
-from ringbuf.records import RECORD_SIZE
+from ringbuf.fields import record_at
+from ringbuf.records import MARKET, RECORD_SIZE
 # isort: on
 
 FLAG_CLOSED = 2
@@ -21,26 +22,26 @@ M_TICKER, M_CANDLE, M_STATUS = int(MarketType.TICKER), int(MarketType.CANDLE), i
 CANDLE_TOPIC = 7  # column of `prevs`, + interval
 DIRTY_BOOK, DIRTY_TICKER, DIRTY_TRADED = 1, 2, 4
 LENGTHS = np.array(SECONDS, np.int64)
+_market = record_at(MARKET)
 
 
 @inline
 def mark_dirty(t, symbol, what):
     """Remember that the command changed something of a symbol."""
-    head, kept = t.head[0], t.symbols[symbol]
+    kept = symbol_at(t, symbol)
     if kept.dirty == 0:
-        t.dirty[head.dirty_used] = symbol
-        head.dirty_used += 1
+        store_u32(t.dirty_at + (t.dirty_used) * 4, symbol)
+        t.dirty_used += 1
     kept.dirty |= what
 
 
-@inline
-def _begin(t, out, kind, symbol, seq, prev, ts_ns):
+@outline
+def _begin(t, kind, symbol, seq, prev, ts_ns):
     """The next record, with what all have; the rest is 0."""
-    head = t.head[0]
-    record = out[head.out_used]
-    head.out_used += 1
-    head.mseq += 1
-    record.mseq = head.mseq
+    record = _market(t.out + t.out_used * RECORD_SIZE)
+    t.out_used += 1
+    t.mseq += 1
+    record.mseq = t.mseq
     record.seq = seq
     record.prev = prev
     record.ts_ns = ts_ns
@@ -59,66 +60,56 @@ def _begin(t, out, kind, symbol, seq, prev, ts_ns):
     record.volume_lots = 0
     record.quote_volume = 0
     record.trades = 0
-    record.spare = head.epoch
+    record.spare = t.epoch
     record.open_ts_ns = 0
     return record
 
 
 @inline
-def _finish(t, out):
-    """The last record is complete: its checksum."""
-    at = t.head[0].out_used - 1
-    out[at].crc = crc32c_record(out.ctypes.data + at * RECORD_SIZE)
-
-
-@inline
 def _chain(t, symbol, topic, seq):
     """The sequence of the topic's message before, and note this one's."""
-    prev = t.prevs[symbol, topic]
-    t.prevs[symbol, topic] = seq
+    prev = load(prev_address(t, symbol, topic))
+    store(prev_address(t, symbol, topic), seq)
     return prev
 
 
 @inline
-def tell_trade(t, out, symbol, seq, ts_ns, side, price_ticks, lots):
+def tell_trade(t, symbol, seq, ts_ns, side, price_ticks, lots):
     """One print."""
-    record = _begin(t, out, M_TRADE, symbol, seq, _chain(t, symbol, M_TRADE, seq), ts_ns)
+    record = _begin(t, M_TRADE, symbol, seq, _chain(t, symbol, M_TRADE, seq), ts_ns)
     record.side = side
     record.price_ticks = price_ticks
     record.qty_lots = lots
-    _finish(t, out)
 
 
 @outline
-def tell_status(t, out, symbol, seq, ts_ns, halted):
+def tell_status(t, symbol, seq, ts_ns, halted):
     """Open (0) or halted (1)."""
-    record = _begin(t, out, M_STATUS, symbol, seq, _chain(t, symbol, M_STATUS, seq), ts_ns)
+    record = _begin(t, M_STATUS, symbol, seq, _chain(t, symbol, M_STATUS, seq), ts_ns)
     record.side = halted
-    _finish(t, out)
 
 
 @outline
-def tell_ticker(t, out, symbol, seq, ts_ns):
+def tell_ticker(t, symbol, seq, ts_ns):
     """The rolling 24 hours; zeros but for the last price where nothing traded in them."""
-    record = _begin(t, out, M_TICKER, symbol, seq, _chain(t, symbol, M_TICKER, seq), ts_ns)
-    day = t.symbols[symbol]
+    record = _begin(t, M_TICKER, symbol, seq, _chain(t, symbol, M_TICKER, seq), ts_ns)
+    day = symbol_at(t, symbol)
     record.price_ticks = day.last_ticks
     if day.oldest != 0:
-        record.open_ticks = t.minutes[day.oldest].open_ticks
+        record.open_ticks = minute_at(t, day.oldest).open_ticks
         record.high_ticks = day.high_ticks
         record.low_ticks = day.low_ticks
         record.volume_lots = capped(day.volume_high, day.volume_low)
         record.quote_volume = capped(day.quote_high, day.quote_low)
         record.trades = day.trades
-    _finish(t, out)
 
 
 @outline
-def tell_candle(t, out, symbol, interval, seq, ts_ns):
+def tell_candle(t, symbol, interval, seq, ts_ns):
     """One candle as it is now."""
     prev = _chain(t, symbol, CANDLE_TOPIC + interval, seq)
-    record = _begin(t, out, M_CANDLE, symbol, seq, prev, ts_ns)
-    candle = t.candles[symbol * CANDLES + interval]
+    record = _begin(t, M_CANDLE, symbol, seq, prev, ts_ns)
+    candle = candle_at(t, symbol, interval)
     if candle.closed != 0:
         record.flags = LAST | FLAG_CLOSED
     record.interval = interval
@@ -130,29 +121,27 @@ def tell_candle(t, out, symbol, interval, seq, ts_ns):
     record.quote_volume = capped(candle.quote_high, candle.quote_low)
     record.trades = candle.trades
     record.open_ts_ns = candle.start
-    _finish(t, out)
 
 
 @inline
-def _tell_level(t, out, slot, prev, seq, ts_ns, flags):
-    level = t.levels[slot]
-    record = _begin(t, out, M_DEPTH, level.symbol, seq, prev, ts_ns)
+def _tell_level(t, slot, prev, seq, ts_ns, flags):
+    level = level_at(t, slot)
+    record = _begin(t, M_DEPTH, level.symbol, seq, prev, ts_ns)
     record.flags = flags
     record.side = level.side
     record.price_ticks = level.key if level.side != 0 else -level.key
     record.qty_lots = level.total_lots
-    _finish(t, out)
 
 
 @inline
-def _tell_bbo(t, out, symbol, seq, ts_ns):
+def _tell_bbo(t, symbol, seq, ts_ns):
     """Best bid and ask where they are others than told last."""
-    kept = t.symbols[symbol]
-    bid, ask = np.int64(t.links[kept.bids, 0]), np.int64(t.links[kept.asks, 0])
-    bid_ticks = -t.levels[bid].key if bid != 0 else 0
-    bid_lots = t.levels[bid].total_lots if bid != 0 else 0
-    ask_ticks = t.levels[ask].key if ask != 0 else 0
-    ask_lots = t.levels[ask].total_lots if ask != 0 else 0
+    kept = symbol_at(t, symbol)
+    bid, ask = load_u32(link_address(t, kept.bids, 0)), load_u32(link_address(t, kept.asks, 0))
+    bid_ticks = -level_at(t, bid).key if bid != 0 else 0
+    bid_lots = level_at(t, bid).total_lots if bid != 0 else 0
+    ask_ticks = level_at(t, ask).key if ask != 0 else 0
+    ask_lots = level_at(t, ask).total_lots if ask != 0 else 0
     if (
         bid_ticks == kept.bid_ticks
         and bid_lots == kept.bid_lots
@@ -164,25 +153,24 @@ def _tell_bbo(t, out, symbol, seq, ts_ns):
     kept.bid_lots = bid_lots
     kept.ask_ticks = ask_ticks
     kept.ask_lots = ask_lots
-    record = _begin(t, out, M_BBO, symbol, seq, _chain(t, symbol, M_BBO, seq), ts_ns)
+    record = _begin(t, M_BBO, symbol, seq, _chain(t, symbol, M_BBO, seq), ts_ns)
     record.price_ticks = bid_ticks
     record.qty_lots = bid_lots
     record.price2_ticks = ask_ticks
     record.qty2_lots = ask_lots
-    _finish(t, out)
 
 
 @inline
 def _keep_changed(t):
     """Unlink touched levels that are empty, and move those that changed to the front of `touched`; how many."""
     changed = 0
-    for i in range(t.head[0].touched_used):
-        slot = np.int64(t.touched[i])
-        level = t.levels[slot]
+    for i in range(t.touched_used):
+        slot = load_u32(t.touched_at + i * 4)
+        level = level_at(t, slot)
         if level.total_lots == 0:
             unlink(t, slot)
         if level.total_lots != level.before:
-            t.touched[changed] = slot
+            store_u32(t.touched_at + changed * 4, slot)
             changed += 1
         elif level.total_lots == 0:
             give_back(t, slot)
@@ -190,24 +178,24 @@ def _keep_changed(t):
 
 
 @outline
-def tell_books(t, out, seq, ts_ns):
+def tell_books(t, seq, ts_ns):
     """Depth and best bid and offer of each symbol whose levels the command changed."""
     changed = _keep_changed(t)
     if changed > 1:
         sort_touched(t, changed)
     at = 0
     while at < changed:
-        symbol = np.int64(t.levels[t.touched[at]].symbol)
+        symbol = np.int64(level_at(t, load_u32(t.touched_at + at * 4)).symbol)
         end = at + 1
-        while end < changed and np.int64(t.levels[t.touched[end]].symbol) == symbol:
+        while end < changed and np.int64(level_at(t, load_u32(t.touched_at + end * 4)).symbol) == symbol:
             end += 1
         prev = _chain(t, symbol, M_DEPTH, seq)
         for i in range(at, end):
-            _tell_level(t, out, np.int64(t.touched[i]), prev, seq, ts_ns, LAST if i == end - 1 else 0)
-        _tell_bbo(t, out, symbol, seq, ts_ns)
+            _tell_level(t, load_u32(t.touched_at + i * 4), prev, seq, ts_ns, LAST if i == end - 1 else 0)
+        _tell_bbo(t, symbol, seq, ts_ns)
         at = end
     for i in range(changed):
-        slot = np.int64(t.touched[i])
-        if t.levels[slot].total_lots == 0:
+        slot = load_u32(t.touched_at + i * 4)
+        if level_at(t, slot).total_lots == 0:
             give_back(t, slot)
-    t.head[0].touched_used = 0
+    t.touched_used = 0
