@@ -283,13 +283,14 @@ def cursor_of(data: Path, reader: JournalReader, name: str) -> int | None:
 
 
 def _passed(subject: Subject, name: str) -> Step:
-    """Whether a consumer has committed the last of the events."""
+    """Whether a consumer is past the last of the events; null where it keeps no records of that and does not run."""
     last = subject.seqs[-1]
     at: int | None = None
     try:
         with StoreView(subject.data / "stores" / name) as view:
             at = view.sequence
     except StoreError:
-        pass  # keeps no store: the log of its commits answers
-    by_log = passed_at(subject.data, name, last) is not None
-    return {"seq": at, "passed": by_log or (at is not None and at >= last)}
+        at = live_cursors(subject.data).get(name)  # keeps no store: its cursor in the ring answers
+    if passed_at(subject.data, name, last) is not None:
+        return {"seq": at, "passed": True}
+    return {"seq": at, "passed": None if at is None else at >= last}
