@@ -213,6 +213,22 @@ def messages_between(
             found = index.next()
 
 
+def last_of_topics(txn: Any, store: Tables, most: int) -> dict[tuple[int, int, int], int]:
+    """{(type, symbol, interval): sequence of its last message} among the records up to number `most`."""
+    found: dict[tuple[int, int, int], int] = {}
+    with txn.cursor(db=store.db(INDEX)) as index:
+        there = index.last()
+        while there:
+            kind, interval, symbol, _ = struct.unpack(">BBIQ", index.key())
+            messages = np.frombuffer(index.value(), MESSAGE)
+            messages = messages[messages["mseq"] <= most]
+            if len(messages):
+                found[kind, symbol, interval] = int(messages["seq"][-1])
+                index.set_range(topic_key(kind, symbol, interval, 0))  # the topic's first row
+            there = index.prev()
+    return found
+
+
 def _cut(block: np.ndarray, numbers: list[int]) -> Iterator[np.ndarray]:
     """The messages of a block whose first records have these numbers."""
     ends = np.flatnonzero(block["flags"] & LAST) + 1

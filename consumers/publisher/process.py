@@ -24,7 +24,7 @@ import zmq
 
 from config.catalog import Catalog
 from consumers.journal.checks import fill_checksums
-from consumers.marketdata.store import feed_after, last_mseq, store_folder
+from consumers.marketdata.store import feed_after, last_mseq, last_of_topics, store_folder
 from consumers.publisher.payloads import DEPTH, Topic, merge_depth, messages_of, payload, topic_name, topic_of
 from consumers.publisher.requests import Answers
 from consumers.runtime import attach_ring
@@ -42,6 +42,8 @@ NAME = "publisher"
 BATCH = 2048
 MERGE_FROM = 512  # records in a batch from which on it counts as behind
 HEARTBEAT_NS = 500_000_000
+HEARTBEAT_TOPIC = b"hb/"
+IDLE_NS = 10_000_000
 SEND_HWM = 20_000
 START_SECONDS = 10
 LOOPBACK = ("127.", "localhost", "::1")
@@ -75,30 +77,26 @@ class Publisher:
         self.reader = RingReader(self.market, self.cursor)
         self.waiter = Waiter(context.settings.consumers.wait, self.market)
         self.names: dict[Topic, bytes] = {}
-        self.changed: dict[Topic, int] = {}
-        self.seq = 0
+        self.last: dict[Topic, int] = {}  # sequence of each topic's last message
+        self.changed: set[Topic] = set()  # since the heartbeat before, or unknown to a new subscriber
+        self.seq = self.progress.sequence
         self.zmq = zmq.Context()
         self.json = self._bind(zmq.XPUB, host, context.port_base + 1)
         self.binary = self._bind(zmq.XPUB, host, context.port_base + 2)
         self.router = self._bind(zmq.ROUTER, host, context.port_base + 3)
         self.wanted: dict[Any, set[bytes]] = {self.json: set(), self.binary: set()}
-        self._tell_all()
+        with self.answers.view.snapshot() as txn:
+            self.last = last_of_topics(txn, self.answers.view, self.cursor.sequence)
 
     def _bind(self, kind: int, host: str, port: int) -> Any:
         socket = self.zmq.socket(kind)
         socket.set(zmq.LINGER, 0)
         socket.set(zmq.SNDHWM, SEND_HWM)
         socket.set(zmq.MAXMSGSIZE, 65536)  # of what comes in
+        if kind == zmq.XPUB:
+            socket.set(zmq.XPUB_VERBOSE, 1)  # says of each subscriber that it has come, not only of the first
         socket.bind(f"tcp://{host}:{port}")
         return socket
-
-    def _tell_all(self) -> None:
-        """The first heartbeat after a start says the last sequence of each topic that the feed log's end knows."""
-        with self.answers.view.snapshot() as txn:
-            end = last_mseq(txn, self.answers.view)
-            records = feed_after(txn, self.answers.view, max(end - self.market.capacity, 0), self.market.capacity)
-        for row in records[records["mseq"] <= self.cursor.sequence]:
-            self.changed[topic_of(row)] = int(row["seq"])
 
     def name_of(self, topic: Topic) -> bytes:
         """The topic's name, kept."""
@@ -130,6 +128,8 @@ class Publisher:
     def _next(self) -> np.ndarray | None:
         try:
             return self.reader.poll(BATCH)
+        except Ahead:  # a new ring, which the market data moves on once it has read its history: see market_ring
+            return None
         except Lapped as gap:
             with self.answers.view.snapshot() as txn:
                 records = feed_after(txn, self.answers.view, gap.position, BATCH)
@@ -150,8 +150,14 @@ class Publisher:
                     break
                 if said[:1] == b"\x01":
                     wanted.add(said[1:])
+                    self._greet(said[1:], wanted)
                 elif said[:1] == b"\x00":
                     wanted.discard(said[1:])
+
+    def _greet(self, prefix: bytes, wanted: set[bytes]) -> None:
+        """Somebody has come, perhaps back: the next heartbeat says where the topics stand that it may have missed."""
+        prefixes = tuple(wanted) if HEARTBEAT_TOPIC.startswith(prefix) else (prefix,)
+        self.changed.update(topic for topic in self.last if self.name_of(topic).startswith(prefixes))
 
     def _requests(self) -> None:
         for _ in range(64):
@@ -170,7 +176,8 @@ class Publisher:
             messages = merged(messages)
         for message in messages:
             topic = topic_of(message[-1])
-            self.changed[topic] = self.seq = int(message["seq"][-1])
+            self.last[topic] = self.seq = int(message["seq"][-1])
+            self.changed.add(topic)
             name = self.name_of(topic)
             if self._is_wanted(self.json, name):
                 self._put(self.json, name, orjson.dumps(payload(message, self.epoch, self.catalog)))
@@ -186,23 +193,24 @@ class Publisher:
 
     def heartbeat(self) -> None:
         """The last sequence, and that of each topic changed since the heartbeat before."""
-        topics = {self.name_of(topic).decode(): seq for topic, seq in self.changed.items()}
-        self._put(self.json, b"hb/", orjson.dumps({"epoch": self.epoch, "seq": self.seq, "topics": topics}))
-        rows = np.zeros(1 + len(self.changed), MARKET)
+        changed = {topic: self.last[topic] for topic in sorted(self.changed)}
+        topics = {self.name_of(topic).decode(): seq for topic, seq in changed.items()}
+        self._put(self.json, HEARTBEAT_TOPIC, orjson.dumps({"epoch": self.epoch, "seq": self.seq, "topics": topics}))
+        rows = np.zeros(1 + len(changed), MARKET)
         rows["spare"] = self.epoch & 0xFFFFFFFF
         rows["seq"][0] = self.seq
-        for at, ((kind, symbol, interval), seq) in enumerate(self.changed.items(), 1):
+        for at, ((kind, symbol, interval), seq) in enumerate(changed.items(), 1):
             rows["type"][at], rows["symbol"][at], rows["interval"][at], rows["seq"][at] = kind, symbol, interval, seq
         rows["flags"][-1] = 1
         fill_checksums(rows)
-        self._put(self.binary, b"hb/", rows.tobytes())
+        self._put(self.binary, HEARTBEAT_TOPIC, rows.tobytes())
         self.changed.clear()
         self.progress.beat(CursorState.RUNNING, CursorSource.RING)
         self.cursor.beat(CursorState.RUNNING, CursorSource.RING)
 
     def wait(self) -> None:
-        """Until there is more, or 10 ms: requests come by socket."""
-        self.waiter.wait(self.reader.position, 10_000_000)
+        """Until there is more, or IDLE_NS: requests come by socket."""
+        self.waiter.wait(self.reader.position, IDLE_NS)
 
     def close(self) -> None:
         """Let go of everything."""
@@ -288,7 +296,7 @@ def main(context: Any) -> int:
                 publisher.heartbeat()
                 return 0
             publisher.wait()
-    except (PublisherError, SegmentError, StoreError, lmdb.Error, Ahead, zmq.ZMQError) as error:
+    except (PublisherError, SegmentError, StoreError, lmdb.Error, zmq.ZMQError) as error:
         log.error("%s: %s: %s", NAME, type(error).__name__, error)
         return 1
     finally:

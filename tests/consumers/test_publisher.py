@@ -17,10 +17,12 @@ import numpy as np
 import zmq
 
 from client.python.subscriber import BookSubscriber
+from consumers.journal.checks import fill_checksums
 from consumers.marketdata import process as marketdata
 from consumers.marketdata import queries
 from consumers.marketdata.fold import fold_all
 from consumers.publisher import process as publisher
+from ringbuf.records import MARKET
 from ringbuf.ring import Ring
 from tests.consumers.pipeline_parts import Place, cursor_of, fork, kill, publish, ring_in, start_journal, stop, until
 from tests.consumers.test_against_engine import history
@@ -55,11 +57,11 @@ def free_base() -> int:
 class Running:
     """A journal, a market data process and a publisher."""
 
-    def __init__(self, ring: Ring, place: FeedPlace) -> None:
+    def __init__(self, ring: Ring, place: FeedPlace, names: tuple[str, ...] = ("marketdata", "publisher")) -> None:
         self.ring, self.place = ring, place
         self.pids = {"journal": start_journal(place)}
-        self.start("marketdata")
-        self.start("publisher")
+        for name in names:
+            self.start(name)
 
     def start(self, name: str) -> None:
         module: Any = {"marketdata": marketdata, "publisher": publisher}[name]
@@ -157,6 +159,83 @@ def test_the_example_that_was_stopped_ends_with_the_engines_book(tmp_path: Path)
             finally:
                 example.kill()
                 example.wait()
+
+
+def test_the_binary_feed_is_the_records_and_its_heartbeat_too(tmp_path: Path) -> None:
+    events = history(24, 600)
+    first, *rest = whole_commands(events, 6)
+    with running(tmp_path) as chain, zmq.Context() as context, context.socket(zmq.SUB) as feed:
+        publish(chain.ring, first, len(first))
+        chain.caught_up(int(first["seq"][-1]))
+        feed.connect(f"tcp://127.0.0.1:{chain.place.port_base + 2}")
+        topic = f"trade/{symbol_of(chain.place)}/".encode()
+        feed.subscribe(topic)
+        feed.subscribe(b"hb/")
+        assert feed.poll(5000) and feed.recv_multipart()[0] == b"hb/"  # connected: what comes now is not missed
+        for piece in rest:
+            publish(chain.ring, piece, len(piece))
+            chain.caught_up(int(piece["seq"][-1]))
+        _, records = fold_all(events)
+        records["spare"] = chain.place.epoch & 0xFFFFFFFF
+        fill_checksums(records)
+        told = [r.tobytes() for r in records if r["type"] == 1 and r["symbol"] == SYMBOL_ID and r["seq"] > len(first)]
+        found: list[bytes] = []
+        heartbeat = np.zeros(1, MARKET)
+        while len(found) < len(told) or heartbeat["seq"][0] < len(events):
+            assert feed.poll(5000), f"{len(found)} of {len(told)} trades"
+            name, body = feed.recv_multipart()
+            if name == topic:
+                found.append(body)
+            else:
+                heartbeat = np.frombuffer(body, MARKET)
+                assert np.count_nonzero(heartbeat["flags"]) == 1 and heartbeat["flags"][-1] == 1
+        assert found == told and told
+
+
+def test_who_comes_later_is_told_where_its_topic_stands_though_nothing_happens(tmp_path: Path) -> None:
+    events = history(25, 400)
+    with running(tmp_path) as chain, zmq.Context() as context:
+        publish(chain.ring, events, len(events))
+        chain.caught_up(len(events))
+        _, records = fold_all(events)
+        last = records[(records["type"] == 3) & (records["symbol"] == SYMBOL_ID)]["seq"][-1]
+        for restart in (False, True):
+            if restart:
+                kill(chain.pids["publisher"])
+                chain.start("publisher")
+            with context.socket(zmq.SUB) as feed:
+                feed.connect(f"tcp://127.0.0.1:{chain.place.port_base + 1}")
+                topic = f"depth/{symbol_of(chain.place)}/"
+                feed.subscribe(topic)
+                feed.subscribe("hb/")
+                said: dict[str, Any] = {}
+                while topic not in said.get("topics", {}):
+                    assert feed.poll(5000), f"restart {restart}: {said}"
+                    said = json.loads(feed.recv_multipart()[1])
+                assert said["topics"][topic] == last and said["seq"] == len(events)
+
+
+def test_a_publisher_that_is_up_before_the_market_data_waits_for_it(tmp_path: Path) -> None:
+    events = history(26, 900)
+    first, second = whole_commands(events, 2)
+    with running(tmp_path) as chain:
+        publish(chain.ring, first, len(first))
+        chain.caught_up(int(first["seq"][-1]))
+    with ring_in(tmp_path, capacity=1 << 14, first_seq=len(first) + 1) as (ring, place):
+        fresh = Ring.create(f"/{place.name}.market", 1 << 10, "market", place.epoch, "memory")
+        chain = Running(ring, FeedPlace(place.name, tmp_path, port_base=free_base()), ("publisher",))
+        subscriber = BookSubscriber(symbol_of(place), chain.place.port_base, timeout_ms=20_000)  # it answers
+        chain.start("marketdata")
+        publish(ring, second, len(second))
+        chain.caught_up(len(events))
+        depth = queries.depth(tmp_path, subscriber.symbol)
+        deadline = time.monotonic() + 15
+        while not as_book(subscriber, depth):
+            assert time.monotonic() < deadline, f"{subscriber.snapshots} snapshots, book differs"
+            subscriber.poll(0.2)
+        subscriber.close()
+        fresh.close()
+        assert [stop(chain.pids[name]) for name in ("marketdata", "publisher", "journal")] == [0, 0, 0]
 
 
 def test_whatever_comes_to_the_service_gets_an_error_and_disturbs_nobody(tmp_path: Path) -> None:
