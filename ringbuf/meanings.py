@@ -151,7 +151,7 @@ FIELD_MEANINGS: dict[str, dict[str, str]] = {
         "volume_lots": "ticker (24 h) and candle: traded quantity",
         "quote_volume": "ticker (24 h) and candle: traded quote minor units",
         "trades": "ticker (24 h) and candle: number of trades",
-        "spare": "zero",
+        "spare": "low 32 bits of the epoch",
         "open_ts_ns": "candle: start of its bucket in whole seconds since 1970",
         "crc": "CRC-32C of the 124 bytes before it; 0 = not computed",
     },

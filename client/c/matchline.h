@@ -595,7 +595,7 @@ typedef struct ml_market {
     int64_t volume_lots;           /*  96: ticker (24 h) and candle: traded quantity */
     int64_t quote_volume;          /* 104: ticker (24 h) and candle: traded quote minor units */
     uint32_t trades;               /* 112: ticker (24 h) and candle: number of trades */
-    uint32_t spare;                /* 116: zero */
+    uint32_t spare;                /* 116: low 32 bits of the epoch */
     uint32_t open_ts_ns;           /* 120: candle: start of its bucket in whole seconds since 1970 */
     uint32_t crc;                  /* 124: CRC-32C of the 124 bytes before it; 0 = not computed */
 } ml_market;
