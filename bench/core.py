@@ -166,7 +166,7 @@ def conditions() -> dict[str, Any]:
         "cores": len(os.sched_getaffinity(0)),
         "load_average": round(os.getloadavg()[0], 2),
         "python": platform.python_version(),
-        "engine": "funds, fees, client ids, events with checksums in the ring, published one command at a time",
+        "engine": "funds, fees, client ids, events with checksums in the ring, published every 16 commands",
         "reader": f"second process, gating cursor, copies every event, batches of {BATCH}",
         "ring_mib": CAPACITY * RECORD_SIZE >> 20,
         "clock": "first message decided … last event read by the second process; median of the runs",

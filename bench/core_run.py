@@ -9,7 +9,7 @@ from engine.compose import OUT, out_at
 from engine.decide import decide
 from engine.memory import load_i64, store_i64
 from engine.state import Limits, State, state_at
-from ringbuf.atomics import pause
+from ringbuf.atomics import pause, prefetch_write
 from ringbuf.jit import kernel_of
 from ringbuf.layout import SLOTS_AT
 from ringbuf.records import COMMAND, RECORD_SIZE
@@ -17,12 +17,14 @@ from ringbuf.ring import Ring
 from ringbuf.ring_kernels import ring_publish, ring_room, ring_wake
 
 PAUSES_MAX = 10_000_000  # a quarter of a second
+PUBLISH_MASK = 15  # publish every 16 commands; the serving loop does after each turn of a lane, up to 64
+LOOK_AHEAD = 16
 _ORDER_ID_AT = int((COMMAND.fields or {})["order_id"][1])
 
 
 @kernel_of("int64(int64, int64, int64, int64, int64, int64, int64, int64)")
 def run_into_ring(state_address, out_address, ring, commands, start, count, targets, order_ids):  # type: ignore[no-untyped-def]
-    """Decide commands `start` up to `count`, each published as soon as it is answered; returns where it stopped.
+    """Decide commands `start` up to `count`, published a few at a time; returns where it stopped.
 
     It waits for the gating reader, but not for ever: where that one stands still it returns early.
 
@@ -36,6 +38,7 @@ def run_into_ring(state_address, out_address, ring, commands, start, count, targ
     for i in range(start, count):
         patience = PAUSES_MAX
         while room < margin:
+            ring_publish(ring, state.seq)
             room = ring_room(ring)
             if room < margin:
                 patience -= 1
@@ -43,6 +46,10 @@ def run_into_ring(state_address, out_address, ring, commands, start, count, targ
                     return i
                 pause()
         command = commands + i * 128
+        if targets != 0 and i + LOOK_AHEAD < count:
+            # the map from workload ids to the engine's is large and read at random: its lines are asked for early
+            upcoming = load_i64(targets + (i + LOOK_AHEAD) * 8)
+            prefetch_write(order_ids + (upcoming if upcoming > 0 else -upcoming) * 8)
         target = 0
         if targets != 0:
             target = load_i64(targets + i * 8)
@@ -53,8 +60,10 @@ def run_into_ring(state_address, out_address, ring, commands, start, count, targ
         if target > 0:
             # an order's id is the sequence of its `accepted`, the first event of its command
             store_i64(order_ids + target * 8, first)
-        ring_publish(ring, state.seq)
+        if i & PUBLISH_MASK == PUBLISH_MASK:
+            ring_publish(ring, state.seq)
         room -= state.seq + 1 - first
+    ring_publish(ring, state.seq)
     ring_wake(ring)
     return count
 

@@ -11,6 +11,7 @@ from engine.apply import event_at
 from engine.idmap import find_client
 from engine.memory import load_i64, low_u32, store_i64
 from engine.state import STATE_TYPE, order_at
+from ringbuf.atomics import prefetch_write
 from ringbuf.checksum import crc32c_record
 from ringbuf.codes import NO_ACCOUNT, NO_ID, NO_SYMBOL, EventType, Op, Reason
 from ringbuf.fields import record_at, record_type
@@ -38,6 +39,8 @@ OUT_TYPE = record_type(OUT)
 COMMAND_TYPE = record_type(COMMAND)
 out_at = record_at(OUT)
 
+# A slot's cache lines were last read by other cores: they are fetched back for writing so many events early.
+PREFETCH_AHEAD = 8
 HEAD_AT = EVENT.fields["type"][1]  # type: ignore[index]
 PARTIES_AT = EVENT.fields["account"][1]  # type: ignore[index]
 SESSION_AT = EVENT.fields["session"][1]  # type: ignore[index]
@@ -90,6 +93,9 @@ def open_event(state, out, head, parties):
     if out.ring != 0:
         ring_claim(out.ring, seq)
     address = out.slots + (seq & out.mask) * 128
+    ahead = out.slots + ((seq + PREFETCH_AHEAD) & out.mask) * 128
+    prefetch_write(ahead)
+    prefetch_write(ahead + 64)
     for offset in range(56, 120, 8):
         store_i64(address + offset, 0)
     event = event_at(address)
