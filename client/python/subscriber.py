@@ -19,10 +19,19 @@ class BookSubscriber:
     """The book of `symbol` from the pipeline at `host` and `port_base`.
 
     bids, asks: {price text: qty text}. seq: up to which event the book is right. snapshots: how many were needed.
+    keys: from another host, (the server's public key, one's own public key, one's own secret key), 40 characters each.
     """
 
-    def __init__(self, symbol: str, port_base: int = 5550, host: str = "127.0.0.1", timeout_ms: int = 2000) -> None:
+    def __init__(
+        self,
+        symbol: str,
+        port_base: int = 5550,
+        host: str = "127.0.0.1",
+        timeout_ms: int = 2000,
+        keys: tuple[bytes, bytes, bytes] | None = None,
+    ) -> None:
         self.symbol = symbol
+        self._keys = keys
         self.topic = f"depth/{symbol}/"
         self.bids: dict[str, str] = {}
         self.asks: dict[str, str] = {}
@@ -30,15 +39,24 @@ class BookSubscriber:
         self._timeout_ms = timeout_ms
         self._address = f"tcp://{host}:{port_base + 3}"
         self._zmq = zmq.Context()
-        self._feed = self._zmq.socket(zmq.SUB)
+        self._feed = self._socket(zmq.SUB)
         self._feed.connect(f"tcp://{host}:{port_base + 1}")
         self._feed.subscribe(self.topic)
         self._feed.subscribe("hb/")
         self.recover()
 
+    def _socket(self, kind: int) -> Any:
+        socket = self._zmq.socket(kind)
+        if self._keys is not None:
+            server, public, secret = self._keys
+            socket.set(zmq.CURVE_SERVERKEY, server)
+            socket.set(zmq.CURVE_PUBLICKEY, public)
+            socket.set(zmq.CURVE_SECRETKEY, secret)
+        return socket
+
     def request(self, asked: dict[str, Any]) -> dict[str, Any]:
         """One question to the snapshot and replay service. Raises FeedError."""
-        with self._zmq.socket(zmq.DEALER) as service:
+        with self._socket(zmq.DEALER) as service:
             service.set(zmq.LINGER, 0)
             service.connect(self._address)
             service.send(json.dumps(asked).encode())

@@ -23,6 +23,7 @@ import orjson
 import zmq
 
 from config.catalog import Catalog
+from config.curve import CurveError, CurveServer, needs_curve
 from consumers.journal.checks import fill_checksums
 from consumers.marketdata.store import feed_after, last_mseq, last_of_topics, store_folder
 from consumers.publisher.payloads import DEPTH, Topic, merge_depth, messages_of, payload, topic_name, topic_of
@@ -47,11 +48,6 @@ IDLE_NS = 20_000_000  # a request waits so long at most
 LOOK_NS = 200_000_000  # how often supervisor and ring are looked at
 SEND_HWM = 20_000
 START_SECONDS = 10
-LOOPBACK = ("127.", "localhost", "::1")
-
-
-class PublisherError(Exception):
-    """It can't start; the message names the field."""
 
 
 class Publisher:
@@ -60,10 +56,6 @@ class Publisher:
     def __init__(self, context: Any) -> None:
         self.epoch = int(context.epoch)
         host = context.settings.ports.host
-        if not host.startswith(LOOPBACK):
-            raise PublisherError(
-                f"ports.host: {host} is not loopback, and this version has no CURVE keys to serve it with"
-            )
         self.events = attach_ring(context.name)
         self.progress = self.events.cursor(NAME)
         self.progress.beat(CursorState.STARTING, CursorSource.NONE)
@@ -82,6 +74,7 @@ class Publisher:
         self.changed: set[Topic] = set()  # since the heartbeat before, or unknown to a new subscriber
         self.seq = self.progress.sequence
         self.zmq = zmq.Context()
+        self.curve = CurveServer(self.zmq, context.data) if needs_curve(host) else None
         self.json = self._bind(zmq.XPUB, host, context.port_base + 1)
         self.binary = self._bind(zmq.XPUB, host, context.port_base + 2)
         self.router = self._bind(zmq.ROUTER, host, context.port_base + 3)
@@ -96,6 +89,8 @@ class Publisher:
         socket.set(zmq.MAXMSGSIZE, 65536)  # of what comes in
         if kind == zmq.XPUB:
             socket.set(zmq.XPUB_VERBOSE, 1)  # says of each subscriber that it has come, not only of the first
+        if self.curve is not None:
+            self.curve.secure(socket)
         socket.bind(f"tcp://{host}:{port}")
         return socket
 
@@ -191,7 +186,7 @@ class Publisher:
         socket.send_multipart([name, body], zmq.NOBLOCK)  # XPUB drops for who is slow, it never blocks
 
     def heartbeat(self) -> None:
-        """The last sequence, and that of each topic changed since the heartbeat before."""
+        """The last sequence, and that of each topic changed since the heartbeat before; a look at clients' keys."""
         changed = {topic: self.last[topic] for topic in sorted(self.changed)}
         topics = {self.name_of(topic).decode(): seq for topic, seq in changed.items()}
         self._put(self.json, HEARTBEAT_TOPIC, orjson.dumps({"epoch": self.epoch, "seq": self.seq, "topics": topics}))
@@ -204,6 +199,8 @@ class Publisher:
         fill_checksums(rows)
         self._put(self.binary, HEARTBEAT_TOPIC, rows.tobytes())
         self.changed.clear()
+        if self.curve is not None:
+            self.curve.reload()
         self.progress.beat(CursorState.RUNNING, CursorSource.RING)
         self.cursor.beat(CursorState.RUNNING, CursorSource.RING)
 
@@ -213,6 +210,8 @@ class Publisher:
 
     def close(self) -> None:
         """Let go of everything."""
+        if self.curve is not None:
+            self.curve.close()
         self.zmq.destroy(linger=200)
         self.answers.close()
         self.cursor.close()
@@ -304,7 +303,7 @@ def main(context: Any) -> int:
                 publisher.heartbeat()
                 return 0
             publisher.wait()
-    except (PublisherError, SegmentError, StoreError, lmdb.Error, zmq.ZMQError) as error:
+    except (CurveError, SegmentError, StoreError, lmdb.Error, zmq.ZMQError) as error:
         log.error("%s: %s: %s", NAME, type(error).__name__, error)
         return 1
     finally:

@@ -9,14 +9,18 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import zmq
+import zmq.auth
+from zmq.utils.monitor import recv_monitor_message
 
 from client.python.subscriber import BookSubscriber
+from config.curve import server_keys
+from config.settings import PortSettings
 from consumers.journal.checks import fill_checksums
 from consumers.marketdata import process as marketdata
 from consumers.marketdata import queries
@@ -236,6 +240,46 @@ def test_a_publisher_that_is_up_before_the_market_data_waits_for_it(tmp_path: Pa
         subscriber.close()
         fresh.close()
         assert [stop(chain.pids[name]) for name in ("marketdata", "publisher", "journal")] == [0, 0, 0]
+
+
+def open_to_all(place: FeedPlace) -> FeedPlace:
+    """The same place, bound beyond loopback."""
+    return replace(place, settings=replace(place.settings, ports=PortSettings(host="0.0.0.0")))
+
+
+def test_beyond_loopback_a_listed_key_gets_the_feed_and_another_is_refused(tmp_path: Path) -> None:
+    events = history(27, 400)
+    with ring_in(tmp_path, capacity=1 << 14) as (ring, place):
+        chain = Running(ring, open_to_all(FeedPlace(place.name, tmp_path, port_base=free_base())))
+        publish(ring, events, len(events))
+        chain.caught_up(len(events))
+        server = server_keys(tmp_path)[0]
+        listed, secret = zmq.auth.load_certificate(
+            zmq.auth.create_certificates(tmp_path / "keys" / "curve" / "clients", "listed")[1]
+        )
+        assert secret is not None
+        until(lambda: is_admitted(chain, (server, listed, secret)), "the listed key is admitted")
+        symbol = symbol_of(place)
+        subscriber = BookSubscriber(symbol, chain.place.port_base, keys=(server, listed, secret))
+        assert as_book(subscriber, queries.depth(tmp_path, symbol))
+        until(lambda: subscriber.poll(0.2) > 0, "a heartbeat")
+        subscriber.close()
+        for port in (1, 2, 3):
+            assert not is_admitted(chain, (server, *zmq.curve_keypair()), port)
+        assert [stop(chain.pids[name]) for name in ("marketdata", "publisher", "journal")] == [0, 0, 0]
+
+
+def is_admitted(chain: Running, keys: tuple[bytes, bytes, bytes], port: int = 3) -> bool:
+    """What the server says to these keys, on one of its ports."""
+    ended = zmq.EVENT_HANDSHAKE_SUCCEEDED, zmq.EVENT_HANDSHAKE_FAILED_AUTH
+    with zmq.Context() as context, context.socket(zmq.DEALER if port == 3 else zmq.SUB) as socket:
+        socket.curve_serverkey, socket.curve_publickey, socket.curve_secretkey = keys
+        with socket.get_monitor_socket(ended[0] | ended[1]) as monitor:
+            socket.connect(f"tcp://127.0.0.1:{chain.place.port_base + port}")
+            assert monitor.poll(10_000), "no end of the handshake"
+            event = recv_monitor_message(monitor)["event"]
+            socket.disable_monitor()
+    return bool(event == ended[0])
 
 
 def test_whatever_comes_to_the_service_gets_an_error_and_disturbs_nobody(tmp_path: Path) -> None:
