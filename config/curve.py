@@ -4,7 +4,7 @@
     DATA/keys/curve/server.key_secret   made on first use, readable by its owner alone
     DATA/keys/curve/clients/*.key       public keys of clients, a file each, as zmq.auth.create_certificates writes them
 
-From the next `reload` on, a client whose file comes is let in, and one whose file goes is refused when it next connects.
+From the next `reload` on, a client whose file comes is let in; one whose file goes is refused when it next connects.
 """
 
 import fcntl
