@@ -9,7 +9,7 @@ import pytest
 
 from config.errors import ConfigError
 from ops.convert import convert
-from ops.convert.fetch import DEFAULT_CACHE, recorded_files
+from ops.convert.fetch import DEFAULT_CACHE, FetchError, fetch
 from ops.convert.plain_book import BUY, SELL, PlainBook
 
 HEADER = "id,timestamp,exchange_timestamp,price,volume,action,direction\n"
@@ -55,9 +55,10 @@ def replay(commands: list[dict[str, Any]]) -> tuple[list[tuple[Any, ...]], Plain
 
 
 def test_the_recording_replays_to_every_trade_of_the_venue_and_to_its_end_book(tmp_path: Path) -> None:
-    files = recorded_files(ROOT / DEFAULT_CACHE)
-    if files is None:
-        pytest.skip("the recording is not here: `./run.sh demo` fetches it")
+    try:
+        files = fetch(ROOT / DEFAULT_CACHE)
+    except FetchError as error:
+        pytest.skip(f"the recording can't be had: {error}")
     summary = convert("bitstamp", files, tmp_path)
     expected = json.loads(summary.expected_path.read_bytes())
     commands = commands_of(tmp_path)
