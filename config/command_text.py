@@ -13,7 +13,7 @@ from ringbuf.codes import NO_ACCOUNT, NO_ID, NO_SYMBOL, Reason
 from ringbuf.records import RECORD_SIZE
 
 # COMMAND as one struct, so that a record is written in one call.
-_PACK = struct.Struct("<qq8BII9q3B13xII")
+_PACK = struct.Struct("<qq8BII9q4B4xqII")
 assert _PACK.size == RECORD_SIZE
 
 MAX_ACCOUNT = NO_ACCOUNT - 1
@@ -27,9 +27,9 @@ class Draft:
     """The fields of one COMMAND while its text is being read."""
 
     __slots__ = (
-        "account", "budget", "client_id", "display", "expire", "flags", "mask", "op", "order_id", "orig_client_id",
-        "price", "price_places", "qty", "qty_places", "refuse", "side", "stop", "stop_places", "stp", "symbol",
-        "tif", "ts_ns", "type",
+        "account", "budget", "client_id", "display", "expire", "flags", "mask", "min_qty", "op", "order_id",
+        "orig_client_id", "price", "price_places", "qty", "qty_places", "refuse", "side", "state", "stop",
+        "stop_places", "stp", "symbol", "tif", "ts_ns", "type",
     )  # fmt: skip
 
     def __init__(self, op: int) -> None:
@@ -38,7 +38,7 @@ class Draft:
         self.symbol, self.account = NO_SYMBOL, NO_ACCOUNT
         self.client_id = self.orig_client_id = NO_ID
         self.order_id = self.price = self.qty = self.stop = self.display = self.expire = self.budget = 0
-        self.price_places = self.qty_places = self.stop_places = 0
+        self.price_places = self.qty_places = self.stop_places = self.state = self.min_qty = 0
 
     def pack_into(self, buffer: Any, offset: int) -> None:
         """Write the 128 bytes of this command."""
@@ -49,7 +49,8 @@ class Draft:
             self.symbol, self.account,
             self.client_id, self.order_id, self.orig_client_id, self.price, self.qty, self.stop, self.display,
             self.expire, self.budget,
-            self.price_places, self.qty_places, self.stop_places,
+            self.price_places, self.qty_places, self.stop_places, self.state,
+            self.min_qty,
             0, 0,
         )  # fmt: skip
 

@@ -52,11 +52,12 @@ from ringbuf.records import COMMAND, COMMAND_BUST, RECORD_SIZE
 TradeOf = Callable[[int], np.void | None]  # sequence → the EVENT record there, None where there is none
 
 _SIDES = {"buy": int(Side.BUY), "sell": int(Side.SELL)}
-_TYPES = {t.name.lower(): int(t) for t in OrderType}
+_TYPES = {t.name.lower(): int(t) for t in OrderType if t <= OrderType.STOP_LIMIT}
 _TIFS = {t.name.lower(): int(t) for t in Tif}
 _STPS = {s.name.lower(): int(s) for s in Stp}
 
-_LIMIT, _MARKET, _STOP, _STOP_LIMIT = (int(t) for t in OrderType)
+_LIMIT, _MARKET = int(OrderType.LIMIT), int(OrderType.MARKET)
+_STOP, _STOP_LIMIT = int(OrderType.STOP), int(OrderType.STOP_LIMIT)
 _GTC, _IOC, _FOK, _GTD = (int(t) for t in Tif)
 _TIFS_OF = {
     _LIMIT: (_GTC, _IOC, _FOK, _GTD),

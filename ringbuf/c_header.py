@@ -16,10 +16,11 @@ ENUMS: dict[str, type[IntEnum]] = {
     "order_type": codes.OrderType,
     "tif": codes.Tif,
     "stp": codes.Stp,
+    "symbol_state": codes.SymbolState,
     "reason": codes.Reason,
     "market_type": codes.MarketType,
 }
-CONSTANTS = tuple(name for name in vars(codes) if name.startswith(("FLAG_", "CMD_", "HAS_", "NO_")))
+CONSTANTS = tuple(name for name in vars(codes) if name.startswith(("FLAG_", "CMD_", "HAS_", "NO_", "ORDER_", "GROUP_")))
 LAYOUT_CONSTANTS = (
     "LINE",
     "CLAIMED_AT",

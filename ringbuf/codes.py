@@ -25,6 +25,11 @@ class Op(IntEnum):
     RESUME = 12
     BUST = 13
     TIME = 14
+    REPLACE = 15
+    STATE = 16
+    CHANGE_INSTRUMENT = 17
+    DELIST_INSTRUMENT = 18
+    DELIST_ASSET = 19
 
 
 class EventType(IntEnum):
@@ -47,6 +52,11 @@ class EventType(IntEnum):
     LISTED_ASSET = 15
     LISTED_INSTRUMENT = 16
     TIME = 17
+    STATE = 18
+    UNCROSSED = 19
+    CHANGED_INSTRUMENT = 20
+    DELISTED_INSTRUMENT = 21
+    DELISTED_ASSET = 22
 
 
 class Side(IntEnum):
@@ -63,6 +73,9 @@ class OrderType(IntEnum):
     MARKET = 1
     STOP = 2
     STOP_LIMIT = 3
+    TAKE_PROFIT = 4
+    TAKE_PROFIT_LIMIT = 5
+    TRAILING_STOP = 6
 
 
 class Tif(IntEnum):
@@ -84,6 +97,17 @@ class Stp(IntEnum):
     DECREMENT = 4
 
 
+class SymbolState(IntEnum):
+    """What a symbol takes and whether it trades; see docs/orders.md."""
+
+    OPEN = 0
+    HALTED = 1
+    POST_ONLY = 2
+    CANCEL_ONLY = 3
+    AUCTION = 4
+    CLOSED = 5
+
+
 class Reason(IntEnum):
     """Why a command was refused or an order ended. Bands: 1.. refusals, 64.. cancellations."""
 
@@ -103,6 +127,7 @@ class Reason(IntEnum):
     QTY_OUT_OF_RANGE = 17
     NOTIONAL_TOO_SMALL = 18
     SUPPLY_EXCEEDED = 19
+    STATE_FORBIDS = 20
     # third group
     WOULD_CROSS = 32
     FOK_UNFILLED = 33
@@ -110,6 +135,8 @@ class Reason(IntEnum):
     BOOK_FULL = 35
     STORAGE_FULL = 36
     OVERLOADED = 37
+    MIN_QTY_UNFILLED = 38
+    GROUP_REFUSED = 39
     # why an open order ended
     USER = 64
     IOC_REMAINDER = 65
@@ -122,6 +149,9 @@ class Reason(IntEnum):
     HALTED = 72
     DELISTED = 73
     TOO_MANY_FILLS = 74
+    OCO = 75
+    TRAILED = 76
+    VOLATILITY = 77
 
 
 class MarketType(IntEnum):
@@ -137,13 +167,20 @@ class MarketType(IntEnum):
 
 # Event flags (EVENT.flags)
 FLAG_LAST = 1  # last event of its command
-FLAG_RESTS = 2  # after this event what is left of the active order joins the book
+FLAG_RESTS = 2  # after this event what is left of the active order joins the book, or waits
+FLAG_MORE = 4  # beside FLAG_LAST: the next command belongs to the same group, so nothing may be cut here
+FLAG_AUCTION = 8  # a trade of an uncross: the buyer in the taker's place
 
 # Command flags (COMMAND.flags)
 CMD_POST_ONLY = 1
 # An amend read from text, which names no symbol: price and qty are mantissa x 10**-places (COMMAND.*_places), without
 # trailing zeros behind the point; the engine turns them into ticks and lots once it knows the order's instrument.
 CMD_DECIMAL = 2
+CMD_GROUP = 4  # the next command of this producer belongs to the same group: all or none
+CMD_DISCONNECT = (
+    8  # a mass cancel by the entry, for an account whose session went silent: no client id, reason disconnect
+)
+CMD_ONE_SIDE = 16  # a mass cancel of one side
 
 # Command field mask (COMMAND.mask): which optional fields the sender gave
 HAS_PRICE = 1
@@ -152,6 +189,13 @@ HAS_STOP_PRICE = 4
 HAS_DISPLAY = 8
 HAS_EXPIRE = 16
 HAS_BUDGET = 32
+HAS_TRAIL = 64  # the distance of a trailing stop, in price_ticks
+HAS_MIN = 128
+
+# order_flags of an EVENT_ORDER: bit 0 as CMD_POST_ONLY
+ORDER_PAIRED = 2  # accepted: request_id is the client id of the order that it is paired with (one cancels the other)
+
+GROUP_MAX = 16  # commands of a group
 
 # "not there" in integer fields that may legitimately be 0
 NO_ID = -1  # client_id, request_id (i64)

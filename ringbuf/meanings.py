@@ -4,17 +4,19 @@ A view's fields are looked up under the view first, then under the record that i
 """
 
 RECORD_MEANINGS = {
-    "command": "What a producer asks of the engine: place, cancel, amend, mass_cancel, deposit, withdraw, halt, "
-    "resume, suspend, unsuspend, time.",
+    "command": "What a producer asks of the engine: place, replace, cancel, amend, mass_cancel, deposit, withdraw, "
+    "halt, resume, state, suspend, unsuspend, time, delist_instrument, delist_asset.",
     "command_list_asset": "COMMAND with op list_asset.",
-    "command_list_instrument": "COMMAND with op list_instrument.",
+    "command_list_instrument": "COMMAND with op list_instrument, or change_instrument: all terms again, "
+    "the instrument by its name.",
     "command_bust": "COMMAND with op bust, carrying the trade that it undoes as the journal has it.",
     "event": "What happened: rejected, trade, cancelled, deposited, withdrawn, suspended, unsuspended, halted, "
-    "resumed, mass_cancelled, time.",
+    "resumed, mass_cancelled, time, uncrossed, delisted_instrument, delisted_asset.",
     "event_order": "EVENT with type accepted, amended or triggered: the order's terms.",
+    "event_state": "EVENT with type state: what a symbol takes from now on.",
     "event_bust": "EVENT with type busted: the whole trade again.",
     "event_listed_asset": "EVENT with type listed_asset.",
-    "event_listed_instrument": "EVENT with type listed_instrument.",
+    "event_listed_instrument": "EVENT with type listed_instrument or changed_instrument.",
     "market": "One record of the market ring and the binary public feed. Which fields mean something depends on type.",
 }
 
@@ -23,6 +25,7 @@ PARENTS = {
     "command_list_instrument": ("event_listed_instrument", "command"),
     "command_bust": ("event_bust", "event", "command"),
     "event_order": ("event",),
+    "event_state": ("event",),
     "event_bust": ("event",),
     "event_listed_asset": ("event",),
     "event_listed_instrument": ("event",),
@@ -35,7 +38,9 @@ FIELD_MEANINGS: dict[str, dict[str, str]] = {
         "ts_ns": "venue time, ns since 1970 UTC; 0 = none given: the engine stamps it",
         "ingress_ns": "wall clock when it came in; 0 = filled in by the lane; never enters an event",
         "op": "op, see the codes",
-        "flags": "bit 0: post_only; bit 1 (DECIMAL): prices and quantity are mantissas, see *_places",
+        "flags": "bit 0: post_only; bit 1 (DECIMAL): prices and quantity are mantissas, see *_places; bit 2 (GROUP): "
+        "the next command belongs to the same group; bit 3 (DISCONNECT): a mass cancel of the "
+        "entry's; bit 4 (ONE_SIDE): a mass cancel of one side",
         "side": "side",
         "order_type": "order type",
         "tif": "time in force",
@@ -46,8 +51,8 @@ FIELD_MEANINGS: dict[str, dict[str, str]] = {
         "account": "account; 2^32-1 = none",
         "client_id": f"the request's own id, growing per account; {_ABSENT_ID}",
         "order_id": "order that is meant; 0 = none",
-        "orig_client_id": f"client id of the order that is meant; {_ABSENT_ID}",
-        "price_ticks": "limit price in price steps",
+        "orig_client_id": f"client id of the order that is meant; place: of the one to be paired with; {_ABSENT_ID}",
+        "price_ticks": "limit price in price steps; trailing_stop: its distance; state: the reference price",
         "qty_lots": "quantity in lots; amount in minor units for deposit and withdraw",
         "stop_price_ticks": "stop price in price steps",
         "display_lots": "iceberg: the slice shown",
@@ -56,7 +61,9 @@ FIELD_MEANINGS: dict[str, dict[str, str]] = {
         "price_places": "with DECIMAL: price is price_ticks x 10^-price_places; else 0",
         "qty_places": "with DECIMAL: quantity is qty_lots x 10^-qty_places; else 0",
         "stop_price_places": "with DECIMAL: stop price is stop_price_ticks x 10^-stop_price_places; else 0",
+        "symbol_state": "state: what the symbol takes from now on",
         "reserved": "zero",
+        "min_lots": "least quantity that must trade at once; state: the volatility band in parts per million",
         "session": "producer lane << 24 | session of that producer; the lane is filled in by the lane itself",
         "crc": "unused in memory; CRC-32C of the 124 bytes before it where a command is stored",
     },
@@ -76,7 +83,8 @@ FIELD_MEANINGS: dict[str, dict[str, str]] = {
         "seq": "sequence, from 1 without a gap",
         "ts_ns": "venue time of the command that caused it, ns since 1970 UTC",
         "type": "event type, see the codes",
-        "flags": "bit 0 (LAST): last event of its command; bit 1 (RESTS): what is left of order_id joins the book now",
+        "flags": "bit 0 (LAST): last event of its command or step; bit 1 (RESTS): what is left of order_id joins "
+        "the book now, or waits; bit 2 (MORE), with LAST: its group goes on; bit 3 (AUCTION): a trade of an uncross",
         "side": "side of the order; of the taker in a trade",
         "reason": "why refused or ended; 0 = none",
         "symbol": "instrument id; asset id in deposited and withdrawn; 2^32-1 = none",
@@ -100,12 +108,17 @@ FIELD_MEANINGS: dict[str, dict[str, str]] = {
         "order_type": "order type",
         "tif": "time in force",
         "stp": "self-trade prevention",
-        "order_flags": "bit 0: post_only",
+        "order_flags": "bit 0: post_only; bit 1 (PAIRED), accepted: request_id is the client id of its pair",
         "qty_lots": "accepted: ordered quantity; amended: the new remaining one",
         "stop_price_ticks": "stop price in price steps; 0 = none",
         "display_lots": "iceberg slice; 0 = none",
         "expire_ts_ns": "gtd: end of life; 0 = none",
-        "spare": "zero",
+        "trail_ticks": "trailing_stop: its distance in price steps; 0 = none",
+    },
+    "event_state": {
+        "symbol_state": "what the symbol takes from now on",
+        "reference_ticks": "its reference price; 0 = none",
+        "band_ppm": "volatility band round it, parts per million; 0 = none",
     },
     "event_bust": {"trade_seq": "sequence of the trade that is undone"},
     "event_listed_asset": {
@@ -138,7 +151,7 @@ FIELD_MEANINGS: dict[str, dict[str, str]] = {
         "ts_ns": "venue time, ns since 1970 UTC",
         "type": "market type, see the codes",
         "flags": "bit 0 (LAST): last record of its message; bit 1: candle closed",
-        "side": "trade: the taker's; depth: of the level; status: 1 = halted, 0 = open",
+        "side": "trade: the taker's; depth: of the level; status: symbol state",
         "interval": "candle: index of the interval",
         "symbol": "instrument id",
         "price_ticks": "trade: price; bbo: best bid; depth: the level; ticker and candle: last price (close)",

@@ -34,8 +34,8 @@ COMMAND = np.dtype(
         ("account", "<u4"),
         ("client_id", "<i8"),  # NO_ID where none
         ("order_id", "<i8"),  # target; 0 where none
-        ("orig_client_id", "<i8"),  # target by client id; NO_ID where none
-        ("price_ticks", "<i8"),
+        ("orig_client_id", "<i8"),  # target by client id; NO_ID where none. Of a place: the order to be paired with
+        ("price_ticks", "<i8"),  # of a trailing stop: its distance; of a state: the reference price
         ("qty_lots", "<i8"),  # amount in minor units for deposit and withdraw
         ("stop_price_ticks", "<i8"),
         ("display_lots", "<i8"),
@@ -45,7 +45,9 @@ COMMAND = np.dtype(
         ("price_places", "u1"),
         ("qty_places", "u1"),
         ("stop_price_places", "u1"),
-        ("reserved", "V13"),
+        ("symbol_state", "u1"),  # SymbolState that a state command asks for
+        ("reserved", "V4"),
+        ("min_lots", "<i8"),  # least quantity that must trade at once; of a state: the volatility band in ppm
         ("session", "<u4"),  # producer << 24 | session of that producer; copied to the events
         ("crc", "<u4"),  # unused in memory; CRC-32C where a command is stored
     ]
@@ -96,7 +98,7 @@ EVENT_ORDER = np.dtype(
         ("order_type", "u1"),
         ("tif", "u1"),
         ("stp", "u1"),
-        ("order_flags", "u1"),  # CMD_POST_ONLY
+        ("order_flags", "u1"),  # CMD_POST_ONLY, ORDER_PAIRED
         ("price_ticks", "<i8"),
         ("qty_lots", "<i8"),
         ("leaves_lots", "<i8"),
@@ -104,11 +106,15 @@ EVENT_ORDER = np.dtype(
         ("stop_price_ticks", "<i8"),
         ("display_lots", "<i8"),
         ("expire_ts_ns", "<i8"),
-        ("spare", "<i8"),
+        ("trail_ticks", "<i8"),  # distance of a trailing stop
         ("session", "<u4"),
         ("crc", "<u4"),
     ]
 )
+
+# state: what a symbol takes from now on
+EVENT_STATE = _view({"price_ticks": ("reference_ticks", "<i8"), "qty_lots": ("band_ppm", "<i8"),
+                     "side": ("symbol_state", "u1")})  # fmt: skip
 
 # busted: the whole trade again, with the trade's sequence in place of the request
 EVENT_BUST = _view({"request_id": ("trade_seq", "<i8")})
@@ -223,6 +229,7 @@ RECORDS: dict[str, np.dtype] = {
     "command_bust": COMMAND_BUST,
     "event": EVENT,
     "event_order": EVENT_ORDER,
+    "event_state": EVENT_STATE,
     "event_bust": EVENT_BUST,
     "event_listed_asset": EVENT_LISTED_ASSET,
     "event_listed_instrument": EVENT_LISTED_INSTRUMENT,

@@ -13,20 +13,29 @@
 
 #define ML_MAGIC INT64_C(3552861029292851533)
 #define ML_LAYOUT_VERSION 1
-#define ML_SCHEMA_HASH INT64_C(7028875603327019645)
+#define ML_SCHEMA_HASH INT64_C(7151967736883775740)
 #define ML_RECORD_SIZE 128
 #define ML_CRC_OFFSET 124
 
 #define ML_FLAG_LAST 1
 #define ML_FLAG_RESTS 2
+#define ML_FLAG_MORE 4
+#define ML_FLAG_AUCTION 8
 #define ML_CMD_POST_ONLY 1
 #define ML_CMD_DECIMAL 2
+#define ML_CMD_GROUP 4
+#define ML_CMD_DISCONNECT 8
+#define ML_CMD_ONE_SIDE 16
 #define ML_HAS_PRICE 1
 #define ML_HAS_QTY 2
 #define ML_HAS_STOP_PRICE 4
 #define ML_HAS_DISPLAY 8
 #define ML_HAS_EXPIRE 16
 #define ML_HAS_BUDGET 32
+#define ML_HAS_TRAIL 64
+#define ML_HAS_MIN 128
+#define ML_ORDER_PAIRED 2
+#define ML_GROUP_MAX 16
 #define ML_NO_ID (-1)
 #define ML_NO_ACCOUNT UINT32_C(4294967295)
 #define ML_NO_SYMBOL UINT32_C(4294967295)
@@ -47,6 +56,11 @@ enum ml_op {
     ML_OP_RESUME = 12,
     ML_OP_BUST = 13,
     ML_OP_TIME = 14,
+    ML_OP_REPLACE = 15,
+    ML_OP_STATE = 16,
+    ML_OP_CHANGE_INSTRUMENT = 17,
+    ML_OP_DELIST_INSTRUMENT = 18,
+    ML_OP_DELIST_ASSET = 19,
 };
 
 enum ml_event_type {
@@ -67,6 +81,11 @@ enum ml_event_type {
     ML_EVENT_TYPE_LISTED_ASSET = 15,
     ML_EVENT_TYPE_LISTED_INSTRUMENT = 16,
     ML_EVENT_TYPE_TIME = 17,
+    ML_EVENT_TYPE_STATE = 18,
+    ML_EVENT_TYPE_UNCROSSED = 19,
+    ML_EVENT_TYPE_CHANGED_INSTRUMENT = 20,
+    ML_EVENT_TYPE_DELISTED_INSTRUMENT = 21,
+    ML_EVENT_TYPE_DELISTED_ASSET = 22,
 };
 
 enum ml_side {
@@ -79,6 +98,9 @@ enum ml_order_type {
     ML_ORDER_TYPE_MARKET = 1,
     ML_ORDER_TYPE_STOP = 2,
     ML_ORDER_TYPE_STOP_LIMIT = 3,
+    ML_ORDER_TYPE_TAKE_PROFIT = 4,
+    ML_ORDER_TYPE_TAKE_PROFIT_LIMIT = 5,
+    ML_ORDER_TYPE_TRAILING_STOP = 6,
 };
 
 enum ml_tif {
@@ -96,6 +118,15 @@ enum ml_stp {
     ML_STP_DECREMENT = 4,
 };
 
+enum ml_symbol_state {
+    ML_SYMBOL_STATE_OPEN = 0,
+    ML_SYMBOL_STATE_HALTED = 1,
+    ML_SYMBOL_STATE_POST_ONLY = 2,
+    ML_SYMBOL_STATE_CANCEL_ONLY = 3,
+    ML_SYMBOL_STATE_AUCTION = 4,
+    ML_SYMBOL_STATE_CLOSED = 5,
+};
+
 enum ml_reason {
     ML_REASON_NONE = 0,
     ML_REASON_DUPLICATE_CLIENT_ID = 1,
@@ -111,12 +142,15 @@ enum ml_reason {
     ML_REASON_QTY_OUT_OF_RANGE = 17,
     ML_REASON_NOTIONAL_TOO_SMALL = 18,
     ML_REASON_SUPPLY_EXCEEDED = 19,
+    ML_REASON_STATE_FORBIDS = 20,
     ML_REASON_WOULD_CROSS = 32,
     ML_REASON_FOK_UNFILLED = 33,
     ML_REASON_INSUFFICIENT_FUNDS = 34,
     ML_REASON_BOOK_FULL = 35,
     ML_REASON_STORAGE_FULL = 36,
     ML_REASON_OVERLOADED = 37,
+    ML_REASON_MIN_QTY_UNFILLED = 38,
+    ML_REASON_GROUP_REFUSED = 39,
     ML_REASON_USER = 64,
     ML_REASON_IOC_REMAINDER = 65,
     ML_REASON_MARKET_REMAINDER = 66,
@@ -128,6 +162,9 @@ enum ml_reason {
     ML_REASON_HALTED = 72,
     ML_REASON_DELISTED = 73,
     ML_REASON_TOO_MANY_FILLS = 74,
+    ML_REASON_OCO = 75,
+    ML_REASON_TRAILED = 76,
+    ML_REASON_VOLATILITY = 77,
 };
 
 enum ml_market_type {
@@ -139,12 +176,12 @@ enum ml_market_type {
     ML_MARKET_TYPE_STATUS = 6,
 };
 
-/* What a producer asks of the engine: place, cancel, amend, mass_cancel, deposit, withdraw, halt, resume, suspend, unsuspend, time. */
+/* What a producer asks of the engine: place, replace, cancel, amend, mass_cancel, deposit, withdraw, halt, resume, state, suspend, unsuspend, time, delist_instrument, delist_asset. */
 typedef struct ml_command {
     int64_t ts_ns;                 /*   0: venue time, ns since 1970 UTC; 0 = none given: the engine stamps it */
     int64_t ingress_ns;            /*   8: wall clock when it came in; 0 = filled in by the lane; never enters an event */
     uint8_t op;                    /*  16: op, see the codes */
-    uint8_t flags;                 /*  17: bit 0: post_only; bit 1 (DECIMAL): prices and quantity are mantissas, see *_places */
+    uint8_t flags;                 /*  17: bit 0: post_only; bit 1 (DECIMAL): prices and quantity are mantissas, see *_places; bit 2 (GROUP): the next command belongs to the same group; bit 3 (DISCONNECT): a mass cancel of the entry's; bit 4 (ONE_SIDE): a mass cancel of one side */
     uint8_t side;                  /*  18: side */
     uint8_t order_type;            /*  19: order type */
     uint8_t tif;                   /*  20: time in force */
@@ -155,8 +192,8 @@ typedef struct ml_command {
     uint32_t account;              /*  28: account; 2^32-1 = none */
     int64_t client_id;             /*  32: the request's own id, growing per account; -1 = none */
     int64_t order_id;              /*  40: order that is meant; 0 = none */
-    int64_t orig_client_id;        /*  48: client id of the order that is meant; -1 = none */
-    int64_t price_ticks;           /*  56: limit price in price steps */
+    int64_t orig_client_id;        /*  48: client id of the order that is meant; place: of the one to be paired with; -1 = none */
+    int64_t price_ticks;           /*  56: limit price in price steps; trailing_stop: its distance; state: the reference price */
     int64_t qty_lots;              /*  64: quantity in lots; amount in minor units for deposit and withdraw */
     int64_t stop_price_ticks;      /*  72: stop price in price steps */
     int64_t display_lots;          /*  80: iceberg: the slice shown */
@@ -165,7 +202,9 @@ typedef struct ml_command {
     uint8_t price_places;          /* 104: with DECIMAL: price is price_ticks x 10^-price_places; else 0 */
     uint8_t qty_places;            /* 105: with DECIMAL: quantity is qty_lots x 10^-qty_places; else 0 */
     uint8_t stop_price_places;     /* 106: with DECIMAL: stop price is stop_price_ticks x 10^-stop_price_places; else 0 */
-    uint8_t reserved[13];          /* 107: zero */
+    uint8_t symbol_state;          /* 107: state: what the symbol takes from now on */
+    uint8_t reserved[4];           /* 108: zero */
+    int64_t min_lots;              /* 112: least quantity that must trade at once; state: the volatility band in parts per million */
     uint32_t session;              /* 120: producer lane << 24 | session of that producer; the lane is filled in by the lane itself */
     uint32_t crc;                  /* 124: unused in memory; CRC-32C of the 124 bytes before it where a command is stored */
 } ml_command;
@@ -194,7 +233,9 @@ ML_STATIC_ASSERT(offsetof(ml_command, quote_budget) == 96, "ml_command.quote_bud
 ML_STATIC_ASSERT(offsetof(ml_command, price_places) == 104, "ml_command.price_places");
 ML_STATIC_ASSERT(offsetof(ml_command, qty_places) == 105, "ml_command.qty_places");
 ML_STATIC_ASSERT(offsetof(ml_command, stop_price_places) == 106, "ml_command.stop_price_places");
-ML_STATIC_ASSERT(offsetof(ml_command, reserved) == 107, "ml_command.reserved");
+ML_STATIC_ASSERT(offsetof(ml_command, symbol_state) == 107, "ml_command.symbol_state");
+ML_STATIC_ASSERT(offsetof(ml_command, reserved) == 108, "ml_command.reserved");
+ML_STATIC_ASSERT(offsetof(ml_command, min_lots) == 112, "ml_command.min_lots");
 ML_STATIC_ASSERT(offsetof(ml_command, session) == 120, "ml_command.session");
 ML_STATIC_ASSERT(offsetof(ml_command, crc) == 124, "ml_command.crc");
 
@@ -203,7 +244,7 @@ typedef struct ml_command_list_asset {
     int64_t ts_ns;                 /*   0: venue time, ns since 1970 UTC; 0 = none given: the engine stamps it */
     int64_t ingress_ns;            /*   8: wall clock when it came in; 0 = filled in by the lane; never enters an event */
     uint8_t op;                    /*  16: op, see the codes */
-    uint8_t flags;                 /*  17: bit 0: post_only; bit 1 (DECIMAL): prices and quantity are mantissas, see *_places */
+    uint8_t flags;                 /*  17: bit 0: post_only; bit 1 (DECIMAL): prices and quantity are mantissas, see *_places; bit 2 (GROUP): the next command belongs to the same group; bit 3 (DISCONNECT): a mass cancel of the entry's; bit 4 (ONE_SIDE): a mass cancel of one side */
     uint8_t side;                  /*  18: side */
     uint8_t order_type;            /*  19: order type */
     uint8_t tif;                   /*  20: time in force */
@@ -233,12 +274,12 @@ ML_STATIC_ASSERT(offsetof(ml_command_list_asset, spare) == 41, "ml_command_list_
 ML_STATIC_ASSERT(offsetof(ml_command_list_asset, session) == 120, "ml_command_list_asset.session");
 ML_STATIC_ASSERT(offsetof(ml_command_list_asset, crc) == 124, "ml_command_list_asset.crc");
 
-/* COMMAND with op list_instrument. */
+/* COMMAND with op list_instrument, or change_instrument: all terms again, the instrument by its name. */
 typedef struct ml_command_list_instrument {
     int64_t ts_ns;                 /*   0: venue time, ns since 1970 UTC; 0 = none given: the engine stamps it */
     int64_t ingress_ns;            /*   8: wall clock when it came in; 0 = filled in by the lane; never enters an event */
     uint8_t op;                    /*  16: op, see the codes */
-    uint8_t flags;                 /*  17: bit 0: post_only; bit 1 (DECIMAL): prices and quantity are mantissas, see *_places */
+    uint8_t flags;                 /*  17: bit 0: post_only; bit 1 (DECIMAL): prices and quantity are mantissas, see *_places; bit 2 (GROUP): the next command belongs to the same group; bit 3 (DISCONNECT): a mass cancel of the entry's; bit 4 (ONE_SIDE): a mass cancel of one side */
     uint8_t side;                  /*  18: side */
     uint8_t order_type;            /*  19: order type */
     uint8_t tif;                   /*  20: time in force */
@@ -295,7 +336,7 @@ typedef struct ml_command_bust {
     int64_t ts_ns;                 /*   0: venue time of the command that caused it, ns since 1970 UTC */
     int64_t ingress_ns;            /*   8: wall clock when it came in; 0 = filled in by the lane; never enters an event */
     uint8_t op;                    /*  16: op, see the codes */
-    uint8_t flags;                 /*  17: bit 0 (LAST): last event of its command; bit 1 (RESTS): what is left of order_id joins the book now */
+    uint8_t flags;                 /*  17: bit 0 (LAST): last event of its command or step; bit 1 (RESTS): what is left of order_id joins the book now, or waits; bit 2 (MORE), with LAST: its group goes on; bit 3 (AUCTION): a trade of an uncross */
     uint8_t side;                  /*  18: side of the order; of the taker in a trade */
     uint8_t order_type;            /*  19: order type */
     uint8_t tif;                   /*  20: time in force */
@@ -341,12 +382,12 @@ ML_STATIC_ASSERT(offsetof(ml_command_bust, spare) == 92, "ml_command_bust.spare"
 ML_STATIC_ASSERT(offsetof(ml_command_bust, session) == 120, "ml_command_bust.session");
 ML_STATIC_ASSERT(offsetof(ml_command_bust, crc) == 124, "ml_command_bust.crc");
 
-/* What happened: rejected, trade, cancelled, deposited, withdrawn, suspended, unsuspended, halted, resumed, mass_cancelled, time. */
+/* What happened: rejected, trade, cancelled, deposited, withdrawn, suspended, unsuspended, halted, resumed, mass_cancelled, time, uncrossed, delisted_instrument, delisted_asset. */
 typedef struct ml_event {
     int64_t seq;                   /*   0: sequence, from 1 without a gap */
     int64_t ts_ns;                 /*   8: venue time of the command that caused it, ns since 1970 UTC */
     uint8_t type;                  /*  16: event type, see the codes */
-    uint8_t flags;                 /*  17: bit 0 (LAST): last event of its command; bit 1 (RESTS): what is left of order_id joins the book now */
+    uint8_t flags;                 /*  17: bit 0 (LAST): last event of its command or step; bit 1 (RESTS): what is left of order_id joins the book now, or waits; bit 2 (MORE), with LAST: its group goes on; bit 3 (AUCTION): a trade of an uncross */
     uint8_t side;                  /*  18: side of the order; of the taker in a trade */
     uint8_t reason;                /*  19: why refused or ended; 0 = none */
     uint32_t symbol;               /*  20: instrument id; asset id in deposited and withdrawn; 2^32-1 = none */
@@ -395,7 +436,7 @@ typedef struct ml_event_order {
     int64_t seq;                   /*   0: sequence, from 1 without a gap */
     int64_t ts_ns;                 /*   8: venue time of the command that caused it, ns since 1970 UTC */
     uint8_t type;                  /*  16: event type, see the codes */
-    uint8_t flags;                 /*  17: bit 0 (LAST): last event of its command; bit 1 (RESTS): what is left of order_id joins the book now */
+    uint8_t flags;                 /*  17: bit 0 (LAST): last event of its command or step; bit 1 (RESTS): what is left of order_id joins the book now, or waits; bit 2 (MORE), with LAST: its group goes on; bit 3 (AUCTION): a trade of an uncross */
     uint8_t side;                  /*  18: side of the order; of the taker in a trade */
     uint8_t reason;                /*  19: why refused or ended; 0 = none */
     uint32_t symbol;               /*  20: instrument id; asset id in deposited and withdrawn; 2^32-1 = none */
@@ -406,7 +447,7 @@ typedef struct ml_event_order {
     uint8_t order_type;            /*  52: order type */
     uint8_t tif;                   /*  53: time in force */
     uint8_t stp;                   /*  54: self-trade prevention */
-    uint8_t order_flags;           /*  55: bit 0: post_only */
+    uint8_t order_flags;           /*  55: bit 0: post_only; bit 1 (PAIRED), accepted: request_id is the client id of its pair */
     int64_t price_ticks;           /*  56: price in price steps; trade: the maker's */
     int64_t qty_lots;              /*  64: accepted: ordered quantity; amended: the new remaining one */
     int64_t leaves_lots;           /*  72: what the order has left after this event */
@@ -414,7 +455,7 @@ typedef struct ml_event_order {
     int64_t stop_price_ticks;      /*  88: stop price in price steps; 0 = none */
     int64_t display_lots;          /*  96: iceberg slice; 0 = none */
     int64_t expire_ts_ns;          /* 104: gtd: end of life; 0 = none */
-    int64_t spare;                 /* 112: zero */
+    int64_t trail_ticks;           /* 112: trailing_stop: its distance in price steps; 0 = none */
     uint32_t session;              /* 120: of the command that caused it: lane << 24 | session within the lane */
     uint32_t crc;                  /* 124: CRC-32C of the 124 bytes before it */
 } ml_event_order;
@@ -441,16 +482,65 @@ ML_STATIC_ASSERT(offsetof(ml_event_order, released) == 80, "ml_event_order.relea
 ML_STATIC_ASSERT(offsetof(ml_event_order, stop_price_ticks) == 88, "ml_event_order.stop_price_ticks");
 ML_STATIC_ASSERT(offsetof(ml_event_order, display_lots) == 96, "ml_event_order.display_lots");
 ML_STATIC_ASSERT(offsetof(ml_event_order, expire_ts_ns) == 104, "ml_event_order.expire_ts_ns");
-ML_STATIC_ASSERT(offsetof(ml_event_order, spare) == 112, "ml_event_order.spare");
+ML_STATIC_ASSERT(offsetof(ml_event_order, trail_ticks) == 112, "ml_event_order.trail_ticks");
 ML_STATIC_ASSERT(offsetof(ml_event_order, session) == 120, "ml_event_order.session");
 ML_STATIC_ASSERT(offsetof(ml_event_order, crc) == 124, "ml_event_order.crc");
+
+/* EVENT with type state: what a symbol takes from now on. */
+typedef struct ml_event_state {
+    int64_t seq;                   /*   0: sequence, from 1 without a gap */
+    int64_t ts_ns;                 /*   8: venue time of the command that caused it, ns since 1970 UTC */
+    uint8_t type;                  /*  16: event type, see the codes */
+    uint8_t flags;                 /*  17: bit 0 (LAST): last event of its command or step; bit 1 (RESTS): what is left of order_id joins the book now, or waits; bit 2 (MORE), with LAST: its group goes on; bit 3 (AUCTION): a trade of an uncross */
+    uint8_t symbol_state;          /*  18: what the symbol takes from now on */
+    uint8_t reason;                /*  19: why refused or ended; 0 = none */
+    uint32_t symbol;               /*  20: instrument id; asset id in deposited and withdrawn; 2^32-1 = none */
+    int64_t order_id;              /*  24: the order (the taker's in a trade): sequence of its accepted event; 0 = none */
+    int64_t client_id;             /*  32: client id that placed the order, or of the command; -1 = none */
+    int64_t request_id;            /*  40: client id of the account's request that caused it, where another; -1 = none */
+    uint32_t account;              /*  48: account (the taker's in a trade); 2^32-1 = none */
+    uint32_t maker_account;        /*  52: trade: the maker's account */
+    int64_t reference_ticks;       /*  56: its reference price; 0 = none */
+    int64_t band_ppm;              /*  64: volatility band round it, parts per million; 0 = none */
+    int64_t leaves_lots;           /*  72: what the order has left after this event */
+    int64_t released;              /*  80: amount freed (> 0) or newly frozen (< 0), see below */
+    int64_t maker_order_id;        /*  88: trade: the maker's order */
+    int64_t maker_leaves_lots;     /*  96: trade: what the maker's order has left, hidden part included */
+    int64_t fee;                   /* 104: trade: the taker's fee, minor units of what the taker receives */
+    int64_t maker_fee;             /* 112: trade: the maker's fee, minor units of what the maker receives */
+    uint32_t session;              /* 120: of the command that caused it: lane << 24 | session within the lane */
+    uint32_t crc;                  /* 124: CRC-32C of the 124 bytes before it */
+} ml_event_state;
+ML_STATIC_ASSERT(sizeof(ml_event_state) == 128, "ml_event_state");
+ML_STATIC_ASSERT(offsetof(ml_event_state, seq) == 0, "ml_event_state.seq");
+ML_STATIC_ASSERT(offsetof(ml_event_state, ts_ns) == 8, "ml_event_state.ts_ns");
+ML_STATIC_ASSERT(offsetof(ml_event_state, type) == 16, "ml_event_state.type");
+ML_STATIC_ASSERT(offsetof(ml_event_state, flags) == 17, "ml_event_state.flags");
+ML_STATIC_ASSERT(offsetof(ml_event_state, symbol_state) == 18, "ml_event_state.symbol_state");
+ML_STATIC_ASSERT(offsetof(ml_event_state, reason) == 19, "ml_event_state.reason");
+ML_STATIC_ASSERT(offsetof(ml_event_state, symbol) == 20, "ml_event_state.symbol");
+ML_STATIC_ASSERT(offsetof(ml_event_state, order_id) == 24, "ml_event_state.order_id");
+ML_STATIC_ASSERT(offsetof(ml_event_state, client_id) == 32, "ml_event_state.client_id");
+ML_STATIC_ASSERT(offsetof(ml_event_state, request_id) == 40, "ml_event_state.request_id");
+ML_STATIC_ASSERT(offsetof(ml_event_state, account) == 48, "ml_event_state.account");
+ML_STATIC_ASSERT(offsetof(ml_event_state, maker_account) == 52, "ml_event_state.maker_account");
+ML_STATIC_ASSERT(offsetof(ml_event_state, reference_ticks) == 56, "ml_event_state.reference_ticks");
+ML_STATIC_ASSERT(offsetof(ml_event_state, band_ppm) == 64, "ml_event_state.band_ppm");
+ML_STATIC_ASSERT(offsetof(ml_event_state, leaves_lots) == 72, "ml_event_state.leaves_lots");
+ML_STATIC_ASSERT(offsetof(ml_event_state, released) == 80, "ml_event_state.released");
+ML_STATIC_ASSERT(offsetof(ml_event_state, maker_order_id) == 88, "ml_event_state.maker_order_id");
+ML_STATIC_ASSERT(offsetof(ml_event_state, maker_leaves_lots) == 96, "ml_event_state.maker_leaves_lots");
+ML_STATIC_ASSERT(offsetof(ml_event_state, fee) == 104, "ml_event_state.fee");
+ML_STATIC_ASSERT(offsetof(ml_event_state, maker_fee) == 112, "ml_event_state.maker_fee");
+ML_STATIC_ASSERT(offsetof(ml_event_state, session) == 120, "ml_event_state.session");
+ML_STATIC_ASSERT(offsetof(ml_event_state, crc) == 124, "ml_event_state.crc");
 
 /* EVENT with type busted: the whole trade again. */
 typedef struct ml_event_bust {
     int64_t seq;                   /*   0: sequence, from 1 without a gap */
     int64_t ts_ns;                 /*   8: venue time of the command that caused it, ns since 1970 UTC */
     uint8_t type;                  /*  16: event type, see the codes */
-    uint8_t flags;                 /*  17: bit 0 (LAST): last event of its command; bit 1 (RESTS): what is left of order_id joins the book now */
+    uint8_t flags;                 /*  17: bit 0 (LAST): last event of its command or step; bit 1 (RESTS): what is left of order_id joins the book now, or waits; bit 2 (MORE), with LAST: its group goes on; bit 3 (AUCTION): a trade of an uncross */
     uint8_t side;                  /*  18: side of the order; of the taker in a trade */
     uint8_t reason;                /*  19: why refused or ended; 0 = none */
     uint32_t symbol;               /*  20: instrument id; asset id in deposited and withdrawn; 2^32-1 = none */
@@ -499,7 +589,7 @@ typedef struct ml_event_listed_asset {
     int64_t seq;                   /*   0: sequence, from 1 without a gap */
     int64_t ts_ns;                 /*   8: venue time of the command that caused it, ns since 1970 UTC */
     uint8_t type;                  /*  16: event type, see the codes */
-    uint8_t flags;                 /*  17: bit 0 (LAST): last event of its command; bit 1 (RESTS): what is left of order_id joins the book now */
+    uint8_t flags;                 /*  17: bit 0 (LAST): last event of its command or step; bit 1 (RESTS): what is left of order_id joins the book now, or waits; bit 2 (MORE), with LAST: its group goes on; bit 3 (AUCTION): a trade of an uncross */
     uint8_t side;                  /*  18: side of the order; of the taker in a trade */
     uint8_t reason;                /*  19: why refused or ended; 0 = none */
     uint32_t symbol;               /*  20: the new asset's id */
@@ -523,12 +613,12 @@ ML_STATIC_ASSERT(offsetof(ml_event_listed_asset, spare) == 41, "ml_event_listed_
 ML_STATIC_ASSERT(offsetof(ml_event_listed_asset, session) == 120, "ml_event_listed_asset.session");
 ML_STATIC_ASSERT(offsetof(ml_event_listed_asset, crc) == 124, "ml_event_listed_asset.crc");
 
-/* EVENT with type listed_instrument. */
+/* EVENT with type listed_instrument or changed_instrument. */
 typedef struct ml_event_listed_instrument {
     int64_t seq;                   /*   0: sequence, from 1 without a gap */
     int64_t ts_ns;                 /*   8: venue time of the command that caused it, ns since 1970 UTC */
     uint8_t type;                  /*  16: event type, see the codes */
-    uint8_t flags;                 /*  17: bit 0 (LAST): last event of its command; bit 1 (RESTS): what is left of order_id joins the book now */
+    uint8_t flags;                 /*  17: bit 0 (LAST): last event of its command or step; bit 1 (RESTS): what is left of order_id joins the book now, or waits; bit 2 (MORE), with LAST: its group goes on; bit 3 (AUCTION): a trade of an uncross */
     uint8_t side;                  /*  18: side of the order; of the taker in a trade */
     uint8_t reason;                /*  19: why refused or ended; 0 = none */
     uint32_t symbol;               /*  20: the new instrument's id */
@@ -582,7 +672,7 @@ typedef struct ml_market {
     int64_t ts_ns;                 /*  24: venue time, ns since 1970 UTC */
     uint8_t type;                  /*  32: market type, see the codes */
     uint8_t flags;                 /*  33: bit 0 (LAST): last record of its message; bit 1: candle closed */
-    uint8_t side;                  /*  34: trade: the taker's; depth: of the level; status: 1 = halted, 0 = open */
+    uint8_t side;                  /*  34: trade: the taker's; depth: of the level; status: symbol state */
     uint8_t interval;              /*  35: candle: index of the interval */
     uint32_t symbol;               /*  36: instrument id */
     int64_t price_ticks;           /*  40: trade: price; bbo: best bid; depth: the level; ticker and candle: last price (close) */
