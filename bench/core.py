@@ -53,6 +53,19 @@ def shared_array(dtype: np.dtype, count: int) -> np.ndarray:
     return np.frombuffer(mmap.mmap(-1, max(1, count) * dtype.itemsize), dtype, count)
 
 
+def own_copy(array: np.ndarray) -> np.ndarray:
+    """A copy in memory that forked processes do not get.
+
+    What is written after a fork is otherwise copied first, page by page, within the clock.
+    """
+    memory = mmap.mmap(-1, max(1, array.nbytes), flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    memory.madvise(mmap.MADV_DONTFORK)
+    memory.madvise(mmap.MADV_HUGEPAGE)
+    copy = np.frombuffer(memory, array.dtype, len(array))
+    copy[:] = array
+    return copy
+
+
 def pin(core: int) -> None:
     """Keep to one of the cores that this process may use; no choice on a host with a single one."""
     cores = sorted(os.sched_getaffinity(0))
@@ -101,8 +114,8 @@ def wait_for(condition: Callable[[], bool], alive: Callable[[], bool]) -> None:
 
 def run_once(setup: np.ndarray, commands: np.ndarray, messages: np.ndarray, keep: bool) -> Run:
     """One pass in a fresh engine and a fresh ring. Raises RuntimeError where the reader dies."""
-    targets = np.where(messages["kind"] == NEW, messages["order"], -messages["order"])
-    order_ids = np.zeros(int(messages["order"].max()) + 1, np.int64)
+    targets = own_copy(np.where(messages["kind"] == NEW, messages["order"], -messages["order"]))
+    order_ids = own_copy(np.zeros(int(messages["order"].max()) + 1, np.int64))
     words = shared_array(np.dtype(np.int64), 3)
     kept = shared_array(EVENT, EVENTS_PER_MESSAGE_MAX * len(messages) + 64) if keep else None
     name = f"/matchline-bench-{os.getpid()}.events"
@@ -137,7 +150,7 @@ def run_once(setup: np.ndarray, commands: np.ndarray, messages: np.ndarray, keep
 def measure(scenario: Scenario, runs: int, orders: int = workload.ORDERS) -> dict[str, Any]:
     """One scenario: the first pass is kept and hashed, `runs` more are timed; each must give the same events."""
     messages = workload.make(scenario, orders)
-    setup, commands = setup_commands(), commands_of(messages)
+    setup, commands = setup_commands(), own_copy(commands_of(messages))
     proof = run_once(setup, commands, messages, keep=True)
     assert proof.kept is not None
     digest = text.digest(reports_of(proof.kept, messages))
