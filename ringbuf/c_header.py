@@ -20,7 +20,8 @@ ENUMS: dict[str, type[IntEnum]] = {
     "reason": codes.Reason,
     "market_type": codes.MarketType,
 }
-CONSTANTS = tuple(name for name in vars(codes) if name.startswith(("FLAG_", "CMD_", "HAS_", "NO_", "ORDER_", "GROUP_")))
+_PREFIXES = ("FLAG_", "CMD_", "HAS_", "NO_", "ORDER_", "GROUP_", "STEP_", "STATUS_")
+CONSTANTS = tuple(name for name in vars(codes) if name.startswith(_PREFIXES))
 LAYOUT_CONSTANTS = (
     "LINE",
     "CLAIMED_AT",

@@ -163,10 +163,11 @@ class MarketType(IntEnum):
     TICKER = 4
     CANDLE = 5
     STATUS = 6
+    AUCTION = 7
 
 
 # Event flags (EVENT.flags)
-FLAG_LAST = 1  # last event of its command
+FLAG_LAST = 1  # last event of its command or step; where a batch may end: ringbuf.cuts
 FLAG_RESTS = 2  # after this event what is left of the active order joins the book, or waits
 FLAG_MORE = 4  # beside FLAG_LAST: the next command belongs to the same group, so nothing may be cut here
 FLAG_AUCTION = 8  # a trade of an uncross: the buyer in the taker's place
@@ -195,7 +196,13 @@ HAS_MIN = 128
 # order_flags of an EVENT_ORDER: bit 0 as CMD_POST_ONLY
 ORDER_PAIRED = 2  # accepted: request_id is the client id of the order that it is paired with (one cancels the other)
 
+STATUS_DELISTED = 255  # in a MARKET status record, in place of a SymbolState: the symbol is gone for good
 GROUP_MAX = 16  # commands of a group
+
+# The session of the engine's own steps (a triggered order's run, an expiry, a trade of an uncross): no lane has this
+# number, so they answer nobody.
+STEP_LANE = 255
+STEP_SESSION = STEP_LANE << 24
 
 # "not there" in integer fields that may legitimately be 0
 NO_ID = -1  # client_id, request_id (i64)

@@ -91,7 +91,7 @@ TIMING_SIZE = 16
 
 LANE_LINES_AT = SLOTS_AT
 LANE_SIZE = 4 * LINE
-LANE_LIMIT = 256  # the lane is the top byte of a session
+LANE_LIMIT = 255  # the lane is the top byte of a session; codes.STEP_LANE is none
 LANE_OWNER_AT = 0
 LANE_FIXED_AT = 8
 LANE_BASE_AT = 16

@@ -101,7 +101,8 @@ FIELD_MEANINGS: dict[str, dict[str, str]] = {
         "maker_leaves_lots": "trade: what the maker's order has left, hidden part included",
         "fee": "trade: the taker's fee, minor units of what the taker receives",
         "maker_fee": "trade: the maker's fee, minor units of what the maker receives",
-        "session": "of the command that caused it: lane << 24 | session within the lane",
+        "session": "of the command that caused it: lane << 24 | session within the lane; "
+        "lane 255: a step of the engine's own",
         "crc": "CRC-32C of the 124 bytes before it",
     },
     "event_order": {
@@ -151,13 +152,16 @@ FIELD_MEANINGS: dict[str, dict[str, str]] = {
         "ts_ns": "venue time, ns since 1970 UTC",
         "type": "market type, see the codes",
         "flags": "bit 0 (LAST): last record of its message; bit 1: candle closed",
-        "side": "trade: the taker's; depth: of the level; status: symbol state",
+        "side": "trade: the taker's; depth: of the level; status: symbol state, 255 = delisted; "
+        "auction: of the surplus",
         "interval": "candle: index of the interval",
         "symbol": "instrument id",
-        "price_ticks": "trade: price; bbo: best bid; depth: the level; ticker and candle: last price (close)",
-        "qty_lots": "trade: quantity; bbo: total at the best bid (0 = none); depth: the level's new total (0 = gone)",
+        "price_ticks": "trade: price; bbo: best bid; depth: the level; ticker and candle: last price (close); "
+        "auction: indicative price (0 = none)",
+        "qty_lots": "trade: quantity; bbo: total at the best bid (0 = none); depth: the level's new total (0 = gone); "
+        "auction: indicative volume",
         "price2_ticks": "bbo: best ask",
-        "qty2_lots": "bbo: total at the best ask (0 = none)",
+        "qty2_lots": "bbo: total at the best ask (0 = none); auction: surplus",
         "open_ticks": "ticker and candle: first price",
         "high_ticks": "ticker and candle: highest price",
         "low_ticks": "ticker and candle: lowest price",

@@ -194,7 +194,8 @@ COMMAND_BUST = np.dtype(
 #   DEPTH   one level: side, price, qty = its new total (0 = gone); FLAG_LAST ends a message
 #   TICKER  price = last, open/high/low, volume_lots, quote_volume over 24 h, trades
 #   CANDLE  interval, open_ts_ns, open/high/low/close(price), volume_lots, trades; closed in flags bit 1
-#   STATUS  side = 1 halted, 0 open
+#   STATUS  side = SymbolState, or STATUS_DELISTED
+#   AUCTION indicative: price, qty = volume, side and qty2 = surplus (all 0 where nothing would trade)
 MARKET = np.dtype(
     [
         ("mseq", "<i8"),  # position in the market stream, from 1 without a gap

@@ -23,7 +23,7 @@ from ringbuf.atomics import (
     store_relaxed,
     store_release,
 )
-from ringbuf.codes import FLAG_LAST
+from ringbuf.cuts import may_cut
 from ringbuf.jit import inline, kernel_of
 from ringbuf.layout import (
     CLAIMED_AT,
@@ -46,7 +46,6 @@ _FIRST_AT = head_offset("first_seq")
 _SLOTS_AT = head_offset("slots_at")
 _TIMING_AT = head_offset("timing_at")
 _SEQUENCE_AT = cursor_offset("sequence")
-_LAST = int(FLAG_LAST)
 _EVERYBODY = 0x7FFFFFFF
 
 WAKE_SPACING_NS = 50_000
@@ -195,7 +194,7 @@ def _copy_range(base, capacity, size, first, count, to):  # type: ignore[no-unty
 def ring_copy(addr, last, limit, most, to, timing_to, flags_at):  # type: ignore[no-untyped-def]
     """Copy up to `most` records after sequence `last`, none beyond `limit`; returns how many.
 
-    A batch ends at FLAG_LAST (the byte `flags_at` of a record), or at `limit`, which always ends a command.
+    A batch ends where `may_cut` says so (of the byte `flags_at` of a record), or at `limit`, which always does.
     `to` has room for most × 128 bytes, `timing_to` for most × 16 (0 = not wanted).
     Else: LAPPED, NO_WHOLE_COMMAND (`most` is too small), AHEAD (`last` was never published).
     """
@@ -216,7 +215,7 @@ def ring_copy(addr, last, limit, most, to, timing_to, flags_at):  # type: ignore
         return LAPPED
     if last + count == limit:
         return count
-    while count > 0 and load_u8(to + (count - 1) * RECORD_SIZE + flags_at) & _LAST == 0:
+    while count > 0 and not may_cut(load_u8(to + (count - 1) * RECORD_SIZE + flags_at)):
         count -= 1
     return count if count > 0 else NO_WHOLE_COMMAND
 

@@ -35,7 +35,10 @@
 #define ML_HAS_TRAIL 64
 #define ML_HAS_MIN 128
 #define ML_ORDER_PAIRED 2
+#define ML_STATUS_DELISTED 255
 #define ML_GROUP_MAX 16
+#define ML_STEP_LANE 255
+#define ML_STEP_SESSION UINT32_C(4278190080)
 #define ML_NO_ID (-1)
 #define ML_NO_ACCOUNT UINT32_C(4294967295)
 #define ML_NO_SYMBOL UINT32_C(4294967295)
@@ -174,6 +177,7 @@ enum ml_market_type {
     ML_MARKET_TYPE_TICKER = 4,
     ML_MARKET_TYPE_CANDLE = 5,
     ML_MARKET_TYPE_STATUS = 6,
+    ML_MARKET_TYPE_AUCTION = 7,
 };
 
 /* What a producer asks of the engine: place, replace, cancel, amend, mass_cancel, deposit, withdraw, halt, resume, state, suspend, unsuspend, time, delist_instrument, delist_asset. */
@@ -354,7 +358,7 @@ typedef struct ml_command_bust {
     int64_t maker_fee;             /*  80: trade: the maker's fee, minor units of what the maker receives */
     uint32_t maker_account;        /*  88: trade: the maker's account */
     uint8_t spare[28];             /*  92: zero */
-    uint32_t session;              /* 120: of the command that caused it: lane << 24 | session within the lane */
+    uint32_t session;              /* 120: of the command that caused it: lane << 24 | session within the lane; lane 255: a step of the engine's own */
     uint32_t crc;                  /* 124: CRC-32C of the 124 bytes before it */
 } ml_command_bust;
 ML_STATIC_ASSERT(sizeof(ml_command_bust) == 128, "ml_command_bust");
@@ -404,7 +408,7 @@ typedef struct ml_event {
     int64_t maker_leaves_lots;     /*  96: trade: what the maker's order has left, hidden part included */
     int64_t fee;                   /* 104: trade: the taker's fee, minor units of what the taker receives */
     int64_t maker_fee;             /* 112: trade: the maker's fee, minor units of what the maker receives */
-    uint32_t session;              /* 120: of the command that caused it: lane << 24 | session within the lane */
+    uint32_t session;              /* 120: of the command that caused it: lane << 24 | session within the lane; lane 255: a step of the engine's own */
     uint32_t crc;                  /* 124: CRC-32C of the 124 bytes before it */
 } ml_event;
 ML_STATIC_ASSERT(sizeof(ml_event) == 128, "ml_event");
@@ -456,7 +460,7 @@ typedef struct ml_event_order {
     int64_t display_lots;          /*  96: iceberg slice; 0 = none */
     int64_t expire_ts_ns;          /* 104: gtd: end of life; 0 = none */
     int64_t trail_ticks;           /* 112: trailing_stop: its distance in price steps; 0 = none */
-    uint32_t session;              /* 120: of the command that caused it: lane << 24 | session within the lane */
+    uint32_t session;              /* 120: of the command that caused it: lane << 24 | session within the lane; lane 255: a step of the engine's own */
     uint32_t crc;                  /* 124: CRC-32C of the 124 bytes before it */
 } ml_event_order;
 ML_STATIC_ASSERT(sizeof(ml_event_order) == 128, "ml_event_order");
@@ -508,7 +512,7 @@ typedef struct ml_event_state {
     int64_t maker_leaves_lots;     /*  96: trade: what the maker's order has left, hidden part included */
     int64_t fee;                   /* 104: trade: the taker's fee, minor units of what the taker receives */
     int64_t maker_fee;             /* 112: trade: the maker's fee, minor units of what the maker receives */
-    uint32_t session;              /* 120: of the command that caused it: lane << 24 | session within the lane */
+    uint32_t session;              /* 120: of the command that caused it: lane << 24 | session within the lane; lane 255: a step of the engine's own */
     uint32_t crc;                  /* 124: CRC-32C of the 124 bytes before it */
 } ml_event_state;
 ML_STATIC_ASSERT(sizeof(ml_event_state) == 128, "ml_event_state");
@@ -557,7 +561,7 @@ typedef struct ml_event_bust {
     int64_t maker_leaves_lots;     /*  96: trade: what the maker's order has left, hidden part included */
     int64_t fee;                   /* 104: trade: the taker's fee, minor units of what the taker receives */
     int64_t maker_fee;             /* 112: trade: the maker's fee, minor units of what the maker receives */
-    uint32_t session;              /* 120: of the command that caused it: lane << 24 | session within the lane */
+    uint32_t session;              /* 120: of the command that caused it: lane << 24 | session within the lane; lane 255: a step of the engine's own */
     uint32_t crc;                  /* 124: CRC-32C of the 124 bytes before it */
 } ml_event_bust;
 ML_STATIC_ASSERT(sizeof(ml_event_bust) == 128, "ml_event_bust");
@@ -596,7 +600,7 @@ typedef struct ml_event_listed_asset {
     char name[16];                 /*  24: asset name, padded with zeros */
     uint8_t decimals;              /*  40: digits behind the point: minor units are 10^-decimals */
     uint8_t spare[79];             /*  41: zero */
-    uint32_t session;              /* 120: of the command that caused it: lane << 24 | session within the lane */
+    uint32_t session;              /* 120: of the command that caused it: lane << 24 | session within the lane; lane 255: a step of the engine's own */
     uint32_t crc;                  /* 124: CRC-32C of the 124 bytes before it */
 } ml_event_listed_asset;
 ML_STATIC_ASSERT(sizeof(ml_event_listed_asset) == 128, "ml_event_listed_asset");
@@ -636,7 +640,7 @@ typedef struct ml_event_listed_instrument {
     int64_t min_notional;          /* 104: least price x quantity, quote minor units; 0 = no limit */
     uint32_t market_collar_ppm;    /* 112: how far a market order may walk; 0 = no limit */
     uint32_t max_open_orders;      /* 116: open orders of one account; 0 = no limit */
-    uint32_t session;              /* 120: of the command that caused it: lane << 24 | session within the lane */
+    uint32_t session;              /* 120: of the command that caused it: lane << 24 | session within the lane; lane 255: a step of the engine's own */
     uint32_t crc;                  /* 124: CRC-32C of the 124 bytes before it */
 } ml_event_listed_instrument;
 ML_STATIC_ASSERT(sizeof(ml_event_listed_instrument) == 128, "ml_event_listed_instrument");
@@ -672,13 +676,13 @@ typedef struct ml_market {
     int64_t ts_ns;                 /*  24: venue time, ns since 1970 UTC */
     uint8_t type;                  /*  32: market type, see the codes */
     uint8_t flags;                 /*  33: bit 0 (LAST): last record of its message; bit 1: candle closed */
-    uint8_t side;                  /*  34: trade: the taker's; depth: of the level; status: symbol state */
+    uint8_t side;                  /*  34: trade: the taker's; depth: of the level; status: symbol state, 255 = delisted; auction: of the surplus */
     uint8_t interval;              /*  35: candle: index of the interval */
     uint32_t symbol;               /*  36: instrument id */
-    int64_t price_ticks;           /*  40: trade: price; bbo: best bid; depth: the level; ticker and candle: last price (close) */
-    int64_t qty_lots;              /*  48: trade: quantity; bbo: total at the best bid (0 = none); depth: the level's new total (0 = gone) */
+    int64_t price_ticks;           /*  40: trade: price; bbo: best bid; depth: the level; ticker and candle: last price (close); auction: indicative price (0 = none) */
+    int64_t qty_lots;              /*  48: trade: quantity; bbo: total at the best bid (0 = none); depth: the level's new total (0 = gone); auction: indicative volume */
     int64_t price2_ticks;          /*  56: bbo: best ask */
-    int64_t qty2_lots;             /*  64: bbo: total at the best ask (0 = none) */
+    int64_t qty2_lots;             /*  64: bbo: total at the best ask (0 = none); auction: surplus */
     int64_t open_ticks;            /*  72: ticker and candle: first price */
     int64_t high_ticks;            /*  80: ticker and candle: highest price */
     int64_t low_ticks;             /*  88: ticker and candle: lowest price */

@@ -7,12 +7,11 @@ import numpy as np
 
 from ringbuf.atomics import load, load_u32, load_u8, store_u32
 from ringbuf.checksum import crc32c_record
-from ringbuf.codes import FLAG_LAST
+from ringbuf.cuts import may_cut
 from ringbuf.records import CRC_OFFSET, EVENT, RECORD_SIZE
 # isort: on
 
 _FLAGS_OFFSET = int((EVENT.fields or {})["flags"][1])
-_LAST = int(FLAG_LAST)
 assert (EVENT.fields or {})["seq"][1] == 0
 
 
@@ -40,7 +39,7 @@ def _any_good(address, count, first_seq):  # type: ignore[no-untyped-def]
 def _whole_commands(address, count):  # type: ignore[no-untyped-def]
     i = count
     while i > 0:
-        if load_u8(address + (i - 1) * RECORD_SIZE + _FLAGS_OFFSET) & _LAST:
+        if may_cut(load_u8(address + (i - 1) * RECORD_SIZE + _FLAGS_OFFSET)):
             return i
         i -= 1
     return 0
@@ -75,7 +74,7 @@ def last_good(records: np.ndarray, first_seq: int) -> int:
 
 
 def whole_commands(records: np.ndarray) -> int:
-    """How many records from the start end with a command's last event (0 if none does)."""
+    """How many records from the start end where a batch may end (0 if none does)."""
     return int(_whole_commands(_address(records), len(records))) if len(records) else 0
 
 

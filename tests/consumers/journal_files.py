@@ -6,14 +6,17 @@ import numpy as np
 
 from consumers.journal.checks import fill_checksums
 from consumers.journal.writer import JournalWriter
-from ringbuf.codes import FLAG_LAST, EventType
+from ringbuf.codes import FLAG_LAST, FLAG_MORE, EventType
 from ringbuf.records import EVENT
 
 EPOCH = 77
 
 
-def make_events(first_seq: int, count: int, command: int = 3) -> np.ndarray:
-    """``count`` events, every ``command``-th sequence ending a command (and the last one always)."""
+def make_events(first_seq: int, count: int, command: int = 3, group: int = 1) -> np.ndarray:
+    """``count`` events, every ``command``-th sequence ending a command (and the last one always).
+
+    Every ``group`` commands belong together.
+    """
     events = np.zeros(count, EVENT)
     seqs = np.arange(first_seq, first_seq + count)
     events["seq"] = seqs
@@ -21,6 +24,7 @@ def make_events(first_seq: int, count: int, command: int = 3) -> np.ndarray:
     events["type"] = EventType.DEPOSITED
     events["qty_lots"] = seqs * 7
     events["flags"] = np.where(seqs % command == 0, FLAG_LAST, 0)
+    events["flags"][(seqs % command == 0) & (seqs % (command * group) != 0)] |= FLAG_MORE
     if count:
         events["flags"][-1] = FLAG_LAST
     fill_checksums(events)

@@ -213,6 +213,21 @@ def test_an_unfinished_command_is_cut_whole_even_over_blocks_and_segments(tmp_pa
     assert int(events["flags"][-1]) & FLAG_LAST
 
 
+@pytest.mark.parametrize("missing", [1, 4, 7])
+def test_an_unfinished_group_is_cut_with_its_whole_commands(tmp_path: Path, missing: int) -> None:
+    events = make_events(1, 32, 2, group=4)  # groups of 8 events
+    writer = JournalWriter(tmp_path, EPOCH, "journal", 2)
+    writer.append(events[: 32 - missing])
+    os.close(writer._fd)  # the process dies here
+    with JournalReader(tmp_path) as reader:
+        assert reader.last == 24
+    writer = JournalWriter(tmp_path, EPOCH, "journal", 2)
+    assert writer.last == 24
+    writer.append(events[24:])
+    writer.close()
+    assert verify(tmp_path).ok and verify(tmp_path).last == 32
+
+
 def test_a_seal_that_was_not_written_is_written_at_the_next_start(tmp_path: Path) -> None:
     write_journal(tmp_path, 600)
     path = segment_of(tmp_path)

@@ -47,6 +47,18 @@ def test_a_journal_gives_whole_commands_whatever_the_batch(tmp_path: Path, most:
     source.close()
 
 
+def test_a_journal_never_cuts_a_group(tmp_path: Path) -> None:
+    writer = JournalWriter(tmp_path, EPOCH)
+    writer.append(make_events(1, 120, 2, group=3))
+    writer.close()
+    source = JournalSource(tmp_path)
+    lengths = []
+    while (batch := source.next(8)) is not None:
+        lengths.append(len(batch))
+    assert lengths == [6] * 20
+    source.close()
+
+
 def test_a_command_longer_than_a_block_comes_in_one(tmp_path: Path) -> None:
     write_journal(tmp_path, 3_000, command=1_500)
     source = JournalSource(tmp_path)

@@ -6,7 +6,8 @@ import os
 import numpy as np
 import pytest
 
-from ringbuf.codes import FLAG_LAST
+from ringbuf.codes import FLAG_LAST, FLAG_MORE
+from ringbuf.cuts import cut_places
 from ringbuf.layout import CLAIMED_AT, HEAD, LINE, TIMING
 from ringbuf.records import EVENT, MARKET
 from ringbuf.ring import Ahead, Lapped, Ring, RingReader, SegmentBusy, SegmentError, SegmentMissing, SegmentStale
@@ -59,6 +60,16 @@ def test_a_batch_ends_at_a_whole_command(segment_name):
     reader = RingReader(ring)
     ring.append(events(1, 2, 3, 2, 1))
     assert [len(reader.poll(4)) for _ in range(3)] == [2, 3, 3]
+
+
+def test_a_group_is_never_cut_between_its_commands(segment_name):
+    ring = ring_of(segment_name)
+    reader = RingReader(ring)
+    batch = events(1, 2, 3, 2, 3, 1)
+    batch["flags"][[1, 4]] |= FLAG_MORE  # the first three commands are one group
+    ring.append(batch)
+    assert [len(reader.poll(most)) for most in (8, 3, 1)] == [7, 3, 1]
+    assert cut_places(batch).tolist() == [7, 10, 11]
 
 
 def test_a_command_longer_than_the_batch_comes_whole(segment_name):
