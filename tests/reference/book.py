@@ -4,10 +4,14 @@ from dataclasses import dataclass
 
 from tests.reference.listing import Instrument
 
+LIMIT_LIKE = ("limit", "stop_limit", "take_profit_limit")  # these have a price
+TAKE_PROFITS = ("take_profit", "take_profit_limit")
+WAITING = ("stop", "stop_limit", *TAKE_PROFITS, "trailing_stop")  # these stand in no book until they trigger
 
-@dataclass
+
+@dataclass(eq=False)
 class Order:
-    """An accepted order. ``price`` is None on a market order."""
+    """An accepted order. ``price`` is None on market-like ones; ``order_type`` changes when a waiting one triggers."""
 
     order_id: int
     account: int
@@ -20,8 +24,20 @@ class Order:
     post_only: bool
     price: int | None  # ticks
     leaves: int  # lots
-    frozen: int  # minor units of the asset it pays with
-    age: int  # order of acceptance; an amend that sends it to the back gives a new one
+    frozen: int = 0  # minor units of the asset it pays with
+    age: int = 0  # order of acceptance; an amend that sends it to the back gives a new one
+    stop_price: int | None = None  # ticks; None once it has triggered
+    trail: int | None = None  # ticks between the market and a trailing stop
+    display: int | None = None  # lots of an iceberg's slice
+    shown: int = 0  # lots of the slice that stands in the book; all of leaves where it is no iceberg
+    expire: int | None = None  # ts_ns at which it ends
+    worst: int | None = None  # ticks: the collar of a market order, from its entry on
+    triggered: bool = False
+
+    @property
+    def waits(self) -> bool:
+        """It has not triggered yet."""
+        return self.order_type in WAITING
 
     @property
     def pays_with(self) -> str:
@@ -31,9 +47,23 @@ class Order:
     def crosses(self, maker: "Order") -> bool:
         """Whether this order would take the maker's price."""
         assert maker.price is not None
-        if self.price is None:
+        limit = self.worst if self.price is None else self.price
+        if limit is None:
             return True
-        return maker.price <= self.price if self.side == "buy" else maker.price >= self.price
+        return maker.price <= limit if self.side == "buy" else maker.price >= limit
+
+    def avoids(self, maker: "Order") -> bool:
+        """Whether self-trade prevention keeps these two from trading."""
+        return maker.account == self.account and self.stp != "none"
+
+    def show(self) -> None:
+        """A full new slice, or what is left where that is less."""
+        self.shown = self.leaves if self.display is None else min(self.display, self.leaves)
+
+    def lose(self, lots: int) -> None:
+        """Less is left; an iceberg's hidden part goes first."""
+        self.leaves -= lots
+        self.shown = min(self.shown, self.leaves)
 
 
 class Book:
@@ -47,7 +77,8 @@ class Book:
         return self.sides["sell" if side == "buy" else "buy"]
 
     def rest(self, order: Order) -> None:
-        """Put an order at the back of its price."""
+        """Put an order at the back of its price, an iceberg with a full slice."""
+        order.show()
         orders = self.sides[order.side]
         assert order.price is not None
         place = 0

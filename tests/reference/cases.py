@@ -1,70 +1,15 @@
 """One case a rule, as data: what is asked, and every event that must answer. Both engines run them.
 
-A case is ``(name, commands, expected events, expected balances)`` on INSTRUMENTS; seq 1 to 3 are the listings.
-Accounts 1 and 2 begin with BEGIN (seq 4 to 7), so a case's own events start at seq 8. Written compactly: `expected`
-gives each event without seq and ts_ns, balances as "available frozen" for what the case is about.
+A case runs on INSTRUMENTS; seq 1 to 3 are the listings. Accounts 1 and 2 begin with BEGIN (seq 4 to 7), so a case's own
+events start at seq 8. Written compactly: `expected` gives each event without seq and ts_ns, balances as "available
+frozen" for what the case is about. These are about limit and market orders; the others have a file each.
 """
 
-from typing import Any
-
-INSTRUMENTS: dict[str, Any] = {
-    "asset": [{"name": "USD", "decimals": 2}, {"name": "ETH", "decimals": 3}],
-    "instrument": [
-        {
-            "symbol": "ETH-USD", "base": "ETH", "quote": "USD", "tick_size": "0.1", "lot_size": "0.1",
-            "price_min": "1", "price_max": "100", "maker_fee_ppm": 10_000, "taker_fee_ppm": 20_000,
-        }
-    ],
-}  # fmt: skip
-
-Command = dict[str, Any]
-Event = dict[str, Any]
-Case = tuple[str, list[Command], list[Event], dict[str, str]]
-
-FIRST_SEQ = 8  # of a case's own events
+from tests.reference import cases_entry, cases_gtd, cases_iceberg, cases_stop, cases_waiting
+from tests.reference.case import Case, Command, Event, Row, about, accepted, fund, place, trade
 
 
-def _fund(account: int, asset: str, amount: str, client_id: int) -> Command:
-    return {"op": "deposit", "account": account, "client_id": client_id, "asset": asset, "amount": amount}
-
-
-BEGIN = [_fund(1, "USD", "1000", 1), _fund(1, "ETH", "10", 2), _fund(2, "USD", "1000", 1), _fund(2, "ETH", "10", 2)]
-
-
-def place(account: int, client_id: int, side: str, qty: str | None, price: str | None = None, **more: Any) -> Command:
-    """A limit order; a market order without price."""
-    command = {"op": "place", "account": account, "client_id": client_id, "symbol": "ETH-USD", "side": side}
-    command["type"] = "limit" if price else "market"
-    given = {"qty": qty, "price": price, **more}
-    return command | {name: value for name, value in given.items() if value is not None}
-
-
-def about(kind: str, account: int, client_id: int, order_id: int | None = None, **more: Any) -> Event:
-    """An event about an order (or an account's request) on ETH-USD."""
-    event = {"type": kind, "symbol": "ETH-USD", "account": account, "client_id": client_id, "order_id": order_id}
-    event.update(more)
-    return {name: value for name, value in event.items() if value is not None}
-
-
-def accepted(account: int, client_id: int, order_id: int, side: str, qty: str, price: str | None = None) -> Event:
-    """Its `accepted`."""
-    return about(
-        "accepted", account, client_id, order_id, side=side, price=price, qty=qty,
-        order_type="limit" if price else "market",
-    )  # fmt: skip
-
-
-def trade(taker: Event, maker: Event, price: str, qty: str, leaves: str, maker_leaves: str, fees: str) -> Event:
-    """The trade of two accepted orders; fees is "taker's maker's"."""
-    fee, maker_fee = fees.split()
-    return about(
-        "trade", taker["account"], taker["client_id"], taker["order_id"], side=taker["side"], price=price, qty=qty,
-        leaves=leaves, maker_order_id=maker["order_id"], maker_account=maker["account"], maker_leaves=maker_leaves,
-        fee=fee, maker_fee=maker_fee,
-    )  # fmt: skip
-
-
-def _refusal(reason: str, command: Command) -> Case:
+def _refusal(reason: str, command: Command) -> Row:
     event = about("rejected", command["account"], command["client_id"], reason=reason)
     if reason in ("malformed", "unknown_symbol"):
         del event["symbol"]
@@ -74,7 +19,7 @@ def _refusal(reason: str, command: Command) -> Case:
 S8 = accepted(1, 3, 8, "sell", "1.0", "20.0")  # the maker of most cases
 SELL = place(1, 3, "sell", "1", "20")
 
-REFUSALS: list[Case] = [
+REFUSALS: list[Row] = [
     _refusal("unknown_account", place(9, 3, "buy", "1", "20")),
     _refusal("unknown_symbol", place(1, 3, "buy", "1", "20", symbol="XX-YY")),
     _refusal("price_off_tick", place(1, 3, "buy", "1", "20.05")),
@@ -101,7 +46,7 @@ REFUSALS: list[Case] = [
     _refusal("malformed", place(1, 3, "buy", "99999999999999999999", "20")),
 ]
 
-MATCHING: list[Case] = [
+MATCHING: list[Row] = [
     (
         "a trade prints at the maker's price, fees come off what each receives, improvement is freed",
         [SELL, place(2, 3, "buy", "0.4", "21")],
@@ -171,13 +116,13 @@ MATCHING: list[Case] = [
 ]
 
 
-def _own(stp: str, qty: str, *events: Event) -> Case:
+def _own(stp: str, qty: str, *events: Event) -> Row:
     taker = accepted(1, 4, 9, "buy", f"{qty}.0", "20.0")
     return f"self-trade under {stp}", [SELL, place(1, 4, "buy", qty, "20", stp=stp)], [S8, taker, *events], {}
 
 
 MAKER_OFF = about("cancelled", 1, 3, 8, request_id=4, reason="self_trade", qty="1.0")
-SELF_TRADE: list[Case] = [
+SELF_TRADE: list[Row] = [
     _own("cancel_taker", "2", about("cancelled", 1, 4, 9, reason="self_trade", qty="2.0")),
     _own("cancel_maker", "2", MAKER_OFF),
     _own("cancel_both", "2", MAKER_OFF, about("cancelled", 1, 4, 9, reason="self_trade", qty="2.0")),
@@ -190,7 +135,7 @@ AMEND = {"op": "amend", "account": 1, "client_id": 4, "orig_client_id": 3}
 BUY9 = place(2, 3, "buy", "1", "19")
 B9 = accepted(2, 3, 9, "buy", "1.0", "19.0")
 
-LIFE: list[Case] = [
+LIFE: list[Row] = [
     (
         "less at the same price keeps its place, more goes to the back",
         [
@@ -311,7 +256,7 @@ LIFE: list[Case] = [
             {"op": "bust", "trade_seq": 10},
             {"op": "bust", "trade_seq": 10},
             {"op": "unsuspend", "account": 1},
-            _fund(1, "USD", "10", 5),
+            fund(1, "USD", "10", 5),
             {"op": "unsuspend", "account": 1},
         ],
         [
@@ -330,4 +275,12 @@ LIFE: list[Case] = [
     ),
 ]
 
-CASES: list[Case] = [*REFUSALS, *MATCHING, *SELF_TRADE, *LIFE]
+ROWS = [*REFUSALS, *MATCHING, *SELF_TRADE, *LIFE]
+CASES = [
+    *(Case(*row) for row in ROWS),
+    *cases_stop.CASES,
+    *cases_waiting.CASES,
+    *cases_iceberg.CASES,
+    *cases_gtd.CASES,
+    *cases_entry.CASES,
+]

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
+from tests.reference.book import LIMIT_LIKE, WAITING
 from tests.reference.listing import Asset, Instrument
 from tests.reference.units import MAX_63, MAX_ACCOUNT, Refused, read_integer, read_number
 
@@ -11,8 +12,16 @@ from tests.reference.units import MAX_63, MAX_ACCOUNT, Refused, read_integer, re
 ACCOUNT_OPS = ("deposit", "withdraw", "place", "cancel", "amend", "mass_cancel")
 OTHER_OPS = ("halt", "resume", "suspend", "unsuspend", "bust", "time", "list_asset", "list_instrument")
 SIDES = ("buy", "sell")
-TYPES = ("limit", "market", "stop", "stop_limit")
 TIFS = ("gtc", "ioc", "fok", "gtd")
+TIFS_OF = {
+    "limit": TIFS,
+    "market": ("gtc", "ioc", "fok"),
+    "stop": ("gtc", "gtd"),
+    "stop_limit": ("gtc", "ioc", "gtd"),
+    "take_profit": ("gtc", "gtd"),
+    "take_profit_limit": ("gtc", "ioc", "gtd"),
+}
+RESTS = ("gtc", "gtd")
 STPS = ("none", "cancel_taker", "cancel_maker", "cancel_both", "decrement")
 
 
@@ -71,28 +80,37 @@ def check(command: dict[str, Any], assets: dict[str, Asset], instruments: dict[s
     elif op == "place":
         _check_place(command)
         if command["symbol"] in instruments:
-            check_fits(instruments[command["symbol"]], command)
+            _check_place_fits(instruments[command["symbol"]], command)
     elif op in ("cancel", "amend"):
         _check_target(command)
         if op == "amend":
-            _need("price" in command or "qty" in command)
-            _need("stop_price" not in command)  # only an order that waits has one, and none waits yet
-            for name in ("price", "qty"):
+            _need(any(name in command for name in ("price", "qty", "stop_price")))
+            for name in ("price", "qty", "stop_price"):
                 if name in command:
                     _need(abs(read_number(command[name]).numerator) <= MAX_63)
+    elif op == "mass_cancel" and "side" in command:
+        _word(command, "side", SIDES)
     elif op == "bust":
         read_integer(command.get("trade_seq"), 1)
 
 
 def check_fits(instrument: Instrument, command: dict[str, Any]) -> None:
-    """Malformed where a number is beyond 63 bits in this instrument's ticks, lots or minor units."""
-    units = (("price", instrument.tick), ("qty", instrument.lot), ("quote_budget", instrument.quote.unit))
-    for name, unit in units:
+    """Malformed where a price or quantity is beyond 63 bits in this instrument's ticks or lots."""
+    for name, unit in (("price", instrument.tick), ("stop_price", instrument.tick), ("qty", instrument.lot)):
         if name in command:
             unit.count(command[name])
+
+
+def _check_place_fits(instrument: Instrument, command: dict[str, Any]) -> None:
+    """The same for all numbers of a place; some have to be whole units, too."""
+    check_fits(instrument, command)
     if "quote_budget" in command:
         budget = instrument.quote.unit.count(command["quote_budget"])
         _need(budget > 0 and budget.denominator == 1)
+    for name in ("display_qty", "min_qty"):
+        if name in command:
+            lots = instrument.lot.count(command[name])
+            _need(lots.denominator == 1 and 0 < lots <= instrument.lot.count(command["qty"]))
 
 
 def _check_money(command: dict[str, Any], assets: dict[str, Asset]) -> None:
@@ -111,23 +129,28 @@ def _check_target(command: dict[str, Any]) -> None:
 
 
 def _check_place(command: dict[str, Any]) -> None:
+    """Which words and fields go together."""
     side = _word(command, "side", SIDES)
-    order_type = _word(command, "type", TYPES)
+    order_type = _word(command, "type", TIFS_OF)
     tif = _word(command, "tif", TIFS, "gtc")
     stp = _word(command, "stp", STPS, "cancel_taker")
     post_only = command.get("post_only", False)
     _need(type(post_only) is bool)
-    for name in ("price", "qty", "stop_price", "display_qty", "quote_budget"):
+    for name in ("price", "qty", "stop_price", "display_qty", "min_qty", "quote_budget"):
         if name in command:
             read_number(command[name])
-    # Not yet spoken: stops, gtd and icebergs. They get their own checks here when they come.
-    _need(order_type in ("limit", "market") and tif != "gtd")
-    _need(not any(name in command for name in ("stop_price", "display_qty", "expire_ts_ns")))
-    if order_type == "limit":
-        _need("price" in command and "qty" in command and "quote_budget" not in command)
-        _need(not post_only or tif == "gtc")
-    else:
-        _need("price" not in command and not post_only)
-        _need(("qty" in command) != ("quote_budget" in command))
-        if "quote_budget" in command:
-            _need(side == "buy" and tif != "fok" and stp != "decrement")
+    _need(tif in TIFS_OF[order_type])
+    _need(("price" in command) == (order_type in LIMIT_LIKE))
+    _need(("stop_price" in command) == (order_type in WAITING))
+    _need(("qty" in command) != ("quote_budget" in command))
+    _need(("expire_ts_ns" in command) == (tif == "gtd"))
+    if tif == "gtd":
+        read_integer(command["expire_ts_ns"])
+    if post_only:
+        _need(order_type == "limit" and tif in RESTS)
+    if "quote_budget" in command:
+        _need(order_type == "market" and side == "buy" and tif != "fok" and stp != "decrement")
+    if "display_qty" in command:
+        _need(order_type in LIMIT_LIKE and tif in RESTS)
+    if "min_qty" in command:
+        _need(order_type in ("limit", "market") and tif != "fok" and not post_only and "qty" in command)

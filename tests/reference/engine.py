@@ -3,9 +3,10 @@
 from collections.abc import Callable
 from typing import Any
 
-from tests.reference import commands, orders
+from tests.reference import commands, orders, waiting
 from tests.reference.accounts import Account
 from tests.reference.book import Book, Order
+from tests.reference.expiry import expire
 from tests.reference.limits import ROOMY, TableLimits
 from tests.reference.listing import Asset, Instrument, read_asset, read_instrument
 from tests.reference.units import MAX_63, MAX_ACCOUNT, Refused
@@ -26,12 +27,16 @@ class ReferenceEngine:
         self.books: dict[str, Book] = {}
         self.accounts: dict[int, Account] = {}
         self.open: dict[int, Order] = {}  # by order id
+        self.waiting: dict[str, list[Order]] = {}  # by symbol; orders that no print has hit yet
+        self.hits: list[Order] = []  # orders that a print has hit, in the order in which they trigger
+        self.last: dict[str, int] = {}  # each symbol's last trade price, in ticks
         self.trades: dict[int, dict[str, Any]] = {}  # by seq
         self.busted: set[int] = set()
         self.request: tuple[int, int] | None = None  # account and client id of the command that runs
         self.understood = False  # whether its text was right
         self.as_good: tuple[str, ...] = ()  # other reasons of the same group for the last refusal
         self.events: list[Event] = []
+        self.step_begin = 0  # how many of the events came before the step that runs
         try:
             for fields in instruments.get("asset", []):
                 self._list_asset(fields)
@@ -42,16 +47,17 @@ class ReferenceEngine:
         self.listed = self.events
 
     def run(self, line: dict[str, Any] | str) -> list[Event]:
-        """The events of one command."""
-        self.events, self.request, self.understood = [], None, False
-        self.as_good = ()
+        """The events of one command, and of the steps before and after it."""
+        self.events, self.understood, self.as_good = [], False, ()
         command = commands.read_line(line)
         self.now = max(self.now, commands.readable(command, "ts_ns", MAX_63) or 0)
-        # Orders that expire would end here, whatever becomes of the command.
+        expire(self)  # whatever becomes of the command
+        self.begin_step()
         try:
             self._decide(command)
         except Refused as refused:
             self._reject(command, refused)
+        waiting.settle(self)
         return self.events
 
     def _decide(self, command: Event) -> None:
@@ -89,6 +95,16 @@ class ReferenceEngine:
         assert len(found) <= 1
         return found[0] if found else None
 
+    # -- steps: a command is one, and so is each thing that happens by itself before or after it ----------------------
+
+    def begin_step(self) -> None:
+        """No account has asked for what comes now, unless a command says so."""
+        self.request, self.step_begin = None, len(self.events)
+
+    def step_length(self) -> int:
+        """Events of this step so far."""
+        return len(self.events) - self.step_begin
+
     # -- events -------------------------------------------------------------------------------------------------
 
     def emit(self, kind: str, order: Order | None = None, **fields: object) -> int:
@@ -124,13 +140,18 @@ class ReferenceEngine:
     # -- what happens to an open order ----------------------------------------------------------------------------
 
     def cancel(self, order: Order, reason: str) -> None:
-        """End an open order, resting or not: free its funds, say what was still open."""
-        if order in self.books[order.instrument.symbol].sides[order.side]:
-            self.books[order.instrument.symbol].remove(order)
-        self.accounts[order.account].freeze(order.pays_with, -order.frozen)
-        order.frozen = 0
+        """End an open order, wherever it stands: free its funds, say what was still open."""
+        self.withdraw(order)
+        self.freeze(order, 0)
         self.emit("cancelled", order, reason=reason, qty=order.instrument.lot.text(order.leaves))
         self.close(order)
+
+    def withdraw(self, order: Order) -> None:
+        """Take an order from where it stands, if it does: a book, the waiting ones, those that a print has hit."""
+        symbol = order.instrument.symbol
+        for place in (self.books[symbol].sides[order.side], self.waiting[symbol], self.hits):
+            if order in place:
+                place.remove(order)
 
     def close(self, order: Order) -> None:
         """Forget an order that has ended."""
@@ -143,21 +164,36 @@ class ReferenceEngine:
             freed = 0  # a market buy froze what its walk pays, and this step pays nothing
         else:
             freed = order.frozen * (order.leaves - leaves) // order.leaves
-        order.leaves = leaves
-        order.frozen -= freed
-        self.accounts[order.account].freeze(order.pays_with, -freed)
-        price = None if order.price is None else order.instrument.tick.text(order.price)
-        self.emit("amended", order, reason="self_trade", price=price, qty=order.instrument.lot.text(leaves))
+        order.lose(order.leaves - leaves)
+        self.freeze(order, order.frozen - freed)
+        self.emit(
+            "amended", order, reason="self_trade", price=order.instrument.price_text(order.price),
+            qty=order.instrument.lot.text(leaves),
+        )  # fmt: skip
+
+    def freeze(self, order: Order, amount: int) -> None:
+        """From now on the order has this much frozen."""
+        self.accounts[order.account].freeze(order.pays_with, amount - order.frozen)
+        order.frozen = amount
+
+    def available(self, order: Order) -> int:
+        """What the order's account could still freeze for it."""
+        return self.accounts[order.account].balances[order.pays_with].available
+
+    def printed(self, instrument: Instrument, price: int) -> None:
+        """A trade has printed at this price, in ticks."""
+        waiting.hit(self, instrument, price)
 
     def next_age(self) -> int:
         """A place behind everything accepted so far."""
         self.age += 1
         return self.age
 
-    def oldest_first(self, number: int, symbol: str | None = None) -> list[Order]:
-        """An account's open orders in the order of acceptance."""
-        mine = [o for o in self.open.values() if o.account == number and symbol in (None, o.instrument.symbol)]
-        return sorted(mine, key=lambda order: order.age)
+    def oldest_first(self, number: int, symbol: str | None = None, side: str | None = None) -> list[Order]:
+        """An account's open orders in the order of acceptance; of one symbol or side where it is given."""
+        mine = [o for o in self.open.values() if o.account == number]
+        meant = [o for o in mine if symbol in (None, o.instrument.symbol) and side in (None, o.side)]
+        return sorted(meant, key=lambda order: order.age)
 
     # -- commands -----------------------------------------------------------------------------------------------
 
@@ -173,7 +209,7 @@ class ReferenceEngine:
         if len(self.instruments) >= self.limits.max_instruments:
             raise Refused("book_full")
         self.instruments[instrument.symbol] = instrument
-        self.books[instrument.symbol] = Book()
+        self.books[instrument.symbol], self.waiting[instrument.symbol] = Book(), []
         self.emit("listed", **instrument.listed)
 
     def _deposit(self, command: Event) -> None:
@@ -218,7 +254,7 @@ class ReferenceEngine:
 
     def _mass_cancel(self, command: Event) -> None:
         symbol = command.get("symbol")
-        ended = self.oldest_first(command["account"], symbol)
+        ended = self.oldest_first(command["account"], symbol, command.get("side"))
         for order in ended:
             self.cancel(order, "mass_cancel")
         self.emit(

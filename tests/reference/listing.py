@@ -44,8 +44,13 @@ class Instrument:
     qty_max: int = MAX_63
     min_notional: int = 0  # quote minor units
     max_open_orders: int | None = None
+    market_collar_ppm: int | None = None
     halted: bool = False
     listed: dict[str, Any] = field(default_factory=dict)  # the fields of its `listed` event
+
+    def price_text(self, price: int | None) -> str | None:
+        """A price in the JSON form, None where there is none."""
+        return None if price is None else self.tick.text(price)
 
     def cost(self, price: int, qty: int) -> int:
         """Price in ticks times quantity in lots, in quote minor units."""
@@ -123,3 +128,4 @@ def _read_limits(fields: dict[str, Any], found: Instrument) -> None:
         if name in fields:
             found.listed[name] = read_integer(fields[name], 1, MAX_U32)
     found.max_open_orders = found.listed.get("max_open_orders")
+    found.market_collar_ppm = found.listed.get("market_collar_ppm")

@@ -1,4 +1,4 @@
-"""A taker against the book: what its walk would take, and the walk itself."""
+"""A taker against the book: its walk, self-trade, trades and fees."""
 
 from typing import TYPE_CHECKING
 
@@ -7,59 +7,7 @@ from tests.reference.book import Order
 if TYPE_CHECKING:
     from tests.reference.engine import ReferenceEngine
 
-STOPS_AT_OWN = ("cancel_taker", "cancel_both")
 SPARE_EVENTS = 3  # the most that a step and the taker's end after it emit
-
-
-def countable(taker: Order, makers: list[Order]) -> int:
-    """Lots that a fok could really take."""
-    lots = 0
-    for maker in makers:
-        if not taker.crosses(maker):
-            break
-        if maker.account == taker.account and taker.stp != "none":
-            if taker.stp == "cancel_maker":
-                continue
-            break
-        lots += maker.leaves
-    return lots
-
-
-def walk_cost(taker: Order, makers: list[Order]) -> int:
-    """Quote minor units that a market buy's walk of the book will pay."""
-    cost, left = 0, taker.leaves
-    for maker in makers:
-        if left == 0:
-            break
-        if maker.account == taker.account and taker.stp != "none":
-            if taker.stp in STOPS_AT_OWN:
-                break
-            if taker.stp == "decrement":
-                left -= min(left, maker.leaves)
-            continue
-        assert maker.price is not None
-        lots = min(left, maker.leaves)
-        cost += taker.instrument.cost(maker.price, lots)
-        left -= lots
-    return cost
-
-
-def budget_quantity(taker: Order, makers: list[Order], budget: int) -> tuple[int, bool]:
-    """Whole lots that the budget's walk takes, and whether an own order ended it."""
-    lots, rest = 0, budget
-    for maker in makers:
-        assert maker.price is not None
-        affordable = rest // taker.instrument.cost(maker.price, 1)
-        if affordable == 0:
-            break
-        if maker.account == taker.account and taker.stp != "none":
-            if taker.stp in STOPS_AT_OWN:
-                return lots, True
-            continue
-        taken = min(affordable, maker.leaves)
-        lots += taken
-        rest -= taker.instrument.cost(maker.price, taken)
-    return lots, False
 
 
 def match(engine: "ReferenceEngine", taker: Order) -> None:
@@ -70,11 +18,10 @@ def match(engine: "ReferenceEngine", taker: Order) -> None:
         if not makers or not taker.crosses(makers[0]):
             break
         maker = makers[0]
-        if len(engine.events) >= engine.limits.max_events - SPARE_EVENTS:
+        if engine.step_length() >= engine.limits.max_events - SPARE_EVENTS:
             engine.cancel(taker, "too_many_fills")
             return
-        own = maker.account == taker.account and taker.stp != "none"
-        if own:
+        if taker.avoids(maker):
             self_trade(engine, taker, maker)
             if taker.order_id not in engine.open:
                 return
@@ -117,7 +64,7 @@ def trade(engine: "ReferenceEngine", taker: Order, maker: Order) -> None:
     """One trade at the maker's price; moves funds, updates both orders, emits the event."""
     instrument = taker.instrument
     assert maker.price is not None
-    lots = min(taker.leaves, maker.leaves)
+    lots = min(taker.leaves, maker.shown)
     cost = instrument.cost(maker.price, lots)
     base_units = lots * instrument.lot_base_units
     buyer, seller = (taker, maker) if taker.side == "buy" else (maker, taker)
@@ -127,9 +74,12 @@ def trade(engine: "ReferenceEngine", taker: Order, maker: Order) -> None:
 
     taker.leaves -= lots
     maker.leaves -= lots
+    maker.shown -= lots
     paid, freed = engine.accounts[buyer.account].balances, cost
     if buyer.price is not None:  # a limit: what its better price saves is free at once
         freed = instrument.cost(buyer.price, lots)
+    elif buyer.triggered:
+        freed = 0  # it froze nothing, and pays from what is available
     buyer.frozen -= freed
     paid[instrument.quote.name].frozen -= freed
     paid[instrument.quote.name].available += freed - cost
@@ -156,5 +106,9 @@ def trade(engine: "ReferenceEngine", taker: Order, maker: Order) -> None:
     if maker.leaves == 0:
         engine.books[instrument.symbol].remove(maker)
         engine.close(maker)
+    elif maker.shown == 0:  # the next slice joins the back
+        engine.books[instrument.symbol].remove(maker)
+        engine.books[instrument.symbol].rest(maker)
     if taker.leaves == 0:
         engine.close(taker)
+    engine.printed(instrument, maker.price)

@@ -1,12 +1,13 @@
-"""Place and amend: the checks in their order, then the order's way into the book."""
+"""Place and amend: an order's entry after all checks, and its change."""
 
 from typing import TYPE_CHECKING, Any
 
+from tests.reference import waiting
 from tests.reference.book import Order
-from tests.reference.commands import check_fits
-from tests.reference.listing import Instrument
-from tests.reference.matching import budget_quantity, countable, match, walk_cost
+from tests.reference.matching import match
+from tests.reference.terms import amended_terms, placed_terms
 from tests.reference.units import Refused
+from tests.reference.walks import budget_quantity, countable, set_collar, walk_cost
 
 if TYPE_CHECKING:
     from tests.reference.engine import ReferenceEngine
@@ -25,72 +26,55 @@ def find_target(engine: "ReferenceEngine", command: Command) -> Order:
     return order
 
 
-def _check_grid_and_range(
-    instrument: Instrument, command: Command, leaves: int | None = None
-) -> tuple[int | None, int | None]:
-    """Price in ticks and quantity in lots where given, after the second group's checks on them."""
-    price = instrument.tick.count(command["price"]) if "price" in command else None
-    qty = instrument.lot.count(command["qty"]) if "qty" in command else None
-    reasons = []
-    if price is not None and price.denominator != 1:
-        reasons.append("price_off_tick")
-    if qty is not None and qty.denominator != 1:
-        reasons.append("qty_off_lot")
-    if price is not None and not instrument.price_min <= price <= instrument.price_max:
-        reasons.append("price_out_of_band")
-    resulting = leaves if qty is None else qty  # an amend that keeps its quantity is measured by that
-    if resulting is not None and not instrument.qty_min <= resulting <= instrument.qty_max:
-        reasons.append("qty_out_of_range")
-    if reasons:
-        raise Refused(reasons[0], as_good=tuple(reasons[1:]))
-    return (None if price is None else price.numerator), (None if qty is None else qty.numerator)
-
-
-def _check_state(engine: "ReferenceEngine", number: int, instrument: Instrument) -> None:
-    if engine.accounts[number].suspended:
-        raise Refused("account_suspended")
-    if instrument.halted:
-        raise Refused("symbol_halted")
+# -- place ------------------------------------------------------------------------------------------------------------
 
 
 def place(engine: "ReferenceEngine", command: Command) -> None:
     """A new order: refuse it, or accept it and run it to its end."""
-    instrument = engine.instruments[command["symbol"]]
-    number = command["account"]
-    _check_state(engine, number, instrument)
-    price, qty = _check_grid_and_range(instrument, command)
-    if price is not None and qty is not None and instrument.cost(price, qty) < instrument.min_notional:
-        raise Refused("notional_too_small")
-
-    taker = Order(
-        order_id=engine.seq + 1, account=number, client_id=command["client_id"], instrument=instrument,
-        side=command["side"], order_type=command["type"], tif=command.get("tif", "gtc"),
-        stp=command.get("stp", "cancel_taker"), post_only=command.get("post_only", False),
-        price=price, leaves=qty or 0, frozen=0, age=0,
-    )  # fmt: skip
-    makers = engine.books[instrument.symbol].against(taker.side)
+    order = placed_terms(engine, command)
+    makers = engine.books[order.instrument.symbol].against(order.side)
+    set_collar(order, makers)
     own_stopped = False
     if "quote_budget" in command:
-        budget = instrument.quote.unit.count(command["quote_budget"]).numerator
-        taker.leaves, own_stopped = budget_quantity(taker, makers, budget)
-    _check_book(taker, makers)
-    taker.frozen = frozen_for(taker, makers)
-    if taker.frozen > engine.accounts[number].balances[taker.pays_with].available:
+        budget = order.instrument.quote.unit.count(command["quote_budget"]).numerator
+        order.leaves, own_stopped = budget_quantity(order, makers, budget)
+    _check_book(order, makers)
+    if "min_qty" in command and countable(order, makers) < order.instrument.lot.count(command["min_qty"]):
+        raise Refused("min_qty_unfilled")
+    frozen = frozen_for(order, makers)
+    if frozen > engine.available(order):
         raise Refused("insufficient_funds")
-    if _is_full(engine, taker):
+    if _is_full(engine, order):
         raise Refused("book_full")
 
-    taker.age = engine.next_age()
-    engine.open[taker.order_id] = taker
-    engine.accounts[number].freeze(taker.pays_with, taker.frozen)
+    _accept(engine, order, frozen)
+    if order.leaves == 0:  # the budget buys nothing
+        engine.cancel(order, "self_trade" if own_stopped else "market_remainder")
+    elif not order.waits:
+        match(engine, order)
+    else:
+        wait(engine, order)
+
+
+def _accept(engine: "ReferenceEngine", order: Order, frozen: int) -> None:
+    """From now on the order is open."""
+    order.order_id, order.age = engine.seq + 1, engine.next_age()
+    engine.open[order.order_id] = order
+    engine.freeze(order, frozen)
+    instrument = order.instrument
     engine.emit(
-        "accepted", taker, side=taker.side, price=None if price is None else instrument.tick.text(price),
-        qty=instrument.lot.text(taker.leaves), order_type=taker.order_type,
+        "accepted", order, side=order.side, order_type=order.order_type, price=instrument.price_text(order.price),
+        qty=instrument.lot.text(order.leaves), stop_price=instrument.price_text(order.stop_price),
+        display_qty=None if order.display is None else instrument.lot.text(order.display), expire_ts_ns=order.expire,
     )  # fmt: skip
-    if taker.leaves == 0:  # the budget buys nothing
-        engine.cancel(taker, "self_trade" if own_stopped else "market_remainder")
-        return
-    match(engine, taker)
+
+
+def wait(engine: "ReferenceEngine", order: Order) -> None:
+    """Let the order wait; where the last trade has reached its stop_price already, it triggers at once."""
+    if waiting.is_reached_already(engine, order):
+        waiting.trigger(engine, order)
+    else:
+        engine.waiting[order.instrument.symbol].append(order)
 
 
 def _check_book(taker: Order, makers: list[Order]) -> None:
@@ -101,14 +85,14 @@ def _check_book(taker: Order, makers: list[Order]) -> None:
         raise Refused("fok_unfilled")
 
 
-def _is_full(engine: "ReferenceEngine", taker: Order) -> bool:
+def _is_full(engine: "ReferenceEngine", order: Order) -> bool:
     """Whether one order more is too many, though it may end at once."""
-    limits, most = engine.limits, taker.instrument.max_open_orders
-    mine = sum(order.account == taker.account for order in engine.open.values())
-    here = sum(order.instrument is taker.instrument for order in engine.open.values())
+    limits, most = engine.limits, order.instrument.max_open_orders
+    mine = sum(other.account == order.account for other in engine.open.values())
+    here = sum(other.instrument is order.instrument for other in engine.open.values())
     if len(engine.open) >= limits.max_orders - 1:
         return True
-    if taker.order_type != "limit" or taker.tif != "gtc":
+    if not order.waits and (order.order_type != "limit" or order.tif not in ("gtc", "gtd")):
         return False  # it ends at once: a full book can still be traded away
     if mine >= limits.max_account_orders or (most is not None and here >= most):
         return True
@@ -116,64 +100,67 @@ def _is_full(engine: "ReferenceEngine", taker: Order) -> bool:
 
 
 def _has_level_room(engine: "ReferenceEngine") -> bool:
-    """Whether one more price could stand in a book, whether this order needs it or not."""
-    prices = {(order.instrument.symbol, order.side, order.price) for order in engine.open.values()}
-    return len(prices) < engine.limits.max_levels - 1
+    """Whether one more price could stand in a book, whether this order needs it or not.
+
+    A waiting order may need one when it triggers, and nobody could refuse it then: each counts as a price.
+    """
+    resting = {(o.instrument.symbol, o.side, o.price) for o in engine.open.values() if not o.waits}
+    waiting_orders = sum(order.waits for order in engine.open.values())
+    return len(resting) + waiting_orders < engine.limits.max_levels - 1
 
 
 def frozen_for(order: Order, makers: list[Order]) -> int:
     """Minor units that the order freezes when it is accepted."""
     if order.side == "sell":
         return order.leaves * order.instrument.lot_base_units
-    if order.price is None:
-        return walk_cost(order, makers)
-    return order.instrument.cost(order.price, order.leaves)
+    if order.price is not None:
+        return order.instrument.cost(order.price, order.leaves)
+    if order.stop_price is not None:
+        return order.instrument.cost(order.stop_price, order.leaves)
+    return walk_cost(order, makers)
+
+
+# -- amend ------------------------------------------------------------------------------------------------------------
 
 
 def amend(engine: "ReferenceEngine", command: Command) -> None:
-    """New price and remaining quantity for an open order; a refusal leaves it as it was."""
+    """New price, remaining quantity or stop_price for an open order; a refusal leaves it as it was."""
     order = find_target(engine, command)
+    before = (order.price, order.leaves, order.stop_price)
+    has_room = _has_level_room(engine)  # while the order still stands at its old price
     try:
-        _change(engine, command, order)
+        terms = amended_terms(engine, command, order)
+        keeps_place = terms[0] == order.price and terms[1] <= order.leaves and terms[2] == order.stop_price
+        order.price, order.leaves, order.stop_price = terms
+        frozen = _check_amended(engine, order, keeps_place, has_room)
     except Refused as refused:
+        order.price, order.leaves, order.stop_price = before
         raise Refused(refused.reason, order, refused.as_good) from refused
 
-
-def _change(engine: "ReferenceEngine", command: Command, order: Order) -> None:
-    instrument = order.instrument
-    check_fits(instrument, command)
-    _check_state(engine, order.account, instrument)
-    price, qty = _check_grid_and_range(instrument, command, order.leaves)
-    assert order.price is not None
-    price = order.price if price is None else price
-    qty = order.leaves if qty is None else qty
-    if instrument.cost(price, qty) < instrument.min_notional:
-        raise Refused("notional_too_small")
-
-    book = engine.books[instrument.symbol]
-    makers = book.against(order.side)
-    account = engine.accounts[order.account]
-    before = (order.price, order.leaves)
-    keeps_place = price == order.price and qty <= order.leaves
-    has_room = _has_level_room(engine)  # while the order still stands at its old price
-    order.price, order.leaves = price, qty
-    frozen = frozen_for(order, makers)
-    try:
-        if not keeps_place:
-            _check_book(order, makers)
-        if frozen > account.balances[order.pays_with].available + order.frozen:
-            raise Refused("insufficient_funds")
-        if not keeps_place and not has_room:
-            raise Refused("book_full")
-    except Refused:
-        order.price, order.leaves = before
-        raise
-
-    account.freeze(order.pays_with, frozen - order.frozen)
-    order.frozen = frozen
+    engine.freeze(order, frozen)
+    order.lose(0)  # the slice is never more than what is left
     if not keeps_place:
-        book.remove(order)
         order.age = engine.next_age()
-    engine.emit("amended", order, price=instrument.tick.text(price), qty=instrument.lot.text(qty))
-    if not keeps_place:
+        engine.withdraw(order)
+    instrument = order.instrument
+    engine.emit(
+        "amended", order, price=instrument.price_text(order.price), qty=instrument.lot.text(order.leaves),
+        stop_price=instrument.price_text(order.stop_price),
+    )  # fmt: skip
+    if not keeps_place and order.waits:
+        wait(engine, order)
+    elif not keeps_place:
         match(engine, order)
+
+
+def _check_amended(engine: "ReferenceEngine", order: Order, keeps_place: bool, has_room: bool) -> int:
+    """The third group's checks on an order that has its new terms; what it freezes with them."""
+    makers = engine.books[order.instrument.symbol].against(order.side)
+    if not keeps_place and not order.waits:
+        _check_book(order, makers)
+    frozen = frozen_for(order, makers)
+    if frozen > engine.available(order) + order.frozen:
+        raise Refused("insufficient_funds")
+    if not keeps_place and not order.waits and not has_room:
+        raise Refused("book_full")
+    return frozen

@@ -2,7 +2,7 @@
 
 from typing import Any, Protocol
 
-from tests.reference.cases import BEGIN, FIRST_SEQ, Case
+from tests.reference.case import BEGIN, FIRST_SEQ, Case
 
 
 class RunsCommands(Protocol):
@@ -15,12 +15,11 @@ class RunsCommands(Protocol):
 
 def run_case(engine: RunsCommands, case: Case) -> None:
     """Raise AssertionError where an event or a balance is not as the case says."""
-    _, commands, expected, balances = case
     for command in BEGIN:
         assert engine.run(command)[0]["type"] == "deposited"
-    got = [event for command in commands for event in engine.run(command)]
-    assert got == [{"seq": seq, "ts_ns": 0, **event} for seq, event in enumerate(expected, FIRST_SEQ)]
+    got = [event for command in case.commands for event in engine.run(command)]
+    assert got == [{"seq": seq, "ts_ns": 0, **event} for seq, event in enumerate(case.expected, FIRST_SEQ)]
     held = engine.balances()
-    for key, amounts in balances.items():
+    for key, amounts in case.balances.items():
         account, asset = key.split()
         assert f"{held[account][asset]['available']} {held[account][asset]['frozen']}" == amounts, key

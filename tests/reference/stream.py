@@ -1,11 +1,13 @@
 """Seeded random commands, biased to what goes wrong: few accounts, few prices, little money, much interference.
 
 Use: ``source = CommandStream(seed)``; then ``command = source.next()``, run it, ``source.saw(events)``. What it yields
-depends on the seed and on the events shown to it alone.
+depends on the seed, the features and the events shown to it alone. It runs on ``instruments(features)``.
 """
 
 import random
 from typing import Any
+
+from tests.reference.order_draws import place_more
 
 INSTRUMENTS: dict[str, Any] = {
     "asset": [
@@ -53,11 +55,24 @@ OPS = {
 }  # fmt: skip
 
 
+OP_FEATURES: dict[str, str] = {}  # ops that belong to a feature
+
+
+def instruments(features: frozenset[str]) -> dict[str, Any]:
+    """The TOML that a stream with these features runs on."""
+    if "collar" not in features:
+        return INSTRUMENTS
+    first, *others = INSTRUMENTS["instrument"]
+    return INSTRUMENTS | {"instrument": [first | {"market_collar_ppm": 120_000}, *others]}
+
+
 class CommandStream:
     """An endless source of commands."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, features: frozenset[str] = frozenset()) -> None:
         self.random = random.Random(seed)
+        self.features = features
+        self.ops = {op: weight for op, weight in OPS.items() if OP_FEATURES.get(op, "") in {"", *features}}
         self.instruments = {i["symbol"]: i for i in INSTRUMENTS["instrument"]}
         self.assets = {a["name"]: a["decimals"] for a in INSTRUMENTS["asset"]}
         self.ids = dict.fromkeys(range(16), 0)
@@ -72,7 +87,11 @@ class CommandStream:
             if kind == "accepted":
                 self.open[event["order_id"]] = dict(event)
             elif kind == "amended":
-                self.open[event["order_id"]].update(price=event.get("price"), qty=event["qty"])
+                self.open[event["order_id"]].update(
+                    price=event.get("price"), qty=event["qty"], stop_price=event.get("stop_price")
+                )
+            elif kind == "triggered":
+                self.open[event["order_id"]]["stop_price"] = None
             elif kind == "cancelled":
                 self.open.pop(event["order_id"], None)
             elif kind == "trade":
@@ -87,27 +106,27 @@ class CommandStream:
 
     def next(self) -> dict[str, Any] | str:
         """The next command; now and then a text that is none."""
-        op = self.random.choices(list(OPS), list(OPS.values()))[0]
+        op = self.random.choices(list(self.ops), list(self.ops.values()))[0]
         if op == "nonsense":
             return self.random.choice(
                 ("", "{", "[]", "7", "null", '{"op":"dance"}', '{"account":1,"client_id":5}', '"place"', "{'op':1}")
             )
         command: dict[str, Any] = getattr(self, f"_{op}")()
-        if self._one_in(6):
+        if self.one_in(6):
             self.now += self.random.choice((0, 1, 1000, 10**9, -5))
             self.now = max(self.now, 0)
             command["ts_ns"] = self.now
-        if self._one_in(25):
+        if self.one_in(25):
             self._spoil(command)
         return command
 
     # -- draws --------------------------------------------------------------------------------------------------
 
-    def _one_in(self, n: int) -> bool:
+    def one_in(self, n: int) -> bool:
         return self.random.randrange(n) == 0
 
     def _account(self) -> int:
-        return 9 if self._one_in(60) else self.random.choice(ACCOUNTS)
+        return 9 if self.one_in(60) else self.random.choice(ACCOUNTS)
 
     def _client_id(self, account: int) -> int:
         """Mostly the next; sometimes a jump, a repeat, one in the window, one below it."""
@@ -122,42 +141,42 @@ class CommandStream:
         self.ids[account] = last
         return last
 
-    def _text(self, units: int, step: str) -> Any:
+    def text(self, units: int, step: str) -> Any:
         """``units`` steps in one of the forms that a number may take."""
         decimals = len(step.partition(".")[2])
         mantissa = units * int(step.replace(".", ""))
-        if self._one_in(40):
+        if self.one_in(40):
             return f"{mantissa}e-{decimals}"
-        if mantissa % 10**decimals == 0 and self._one_in(2):
+        if mantissa % 10**decimals == 0 and self.one_in(2):
             return mantissa // 10**decimals
         sign, digits = "-" if mantissa < 0 else "", str(abs(mantissa)).rjust(decimals + 1, "0")
         text = f"{digits[:-decimals]}.{digits[-decimals:]}" if decimals else digits
-        if self._one_in(30):
+        if self.one_in(30):
             text = "+" + text if mantissa >= 0 else text
-        return sign + text + ("0" if decimals and self._one_in(10) else "")
+        return sign + text + ("0" if decimals and self.one_in(10) else "")
 
-    def _price(self, instrument: dict[str, Any]) -> Any:
+    def price(self, instrument: dict[str, Any]) -> Any:
         step = instrument["tick_size"]
         draw = self.random.randrange(100)
         if draw < 94:
-            return self._text(self.random.randrange(16, 23), step)
+            return self.text(self.random.randrange(16, 23), step)
         if draw < 96:
-            return self._text(self.random.choice((-3, 0, 1, 40, 41, 100, 2**60)), step)
+            return self.text(self.random.choice((-3, 0, 1, 40, 41, 100, 2**60)), step)
         return step + "5" if "." in step else step + ".5"
 
-    def _qty(self, instrument: dict[str, Any]) -> Any:
+    def qty(self, instrument: dict[str, Any]) -> Any:
         step = instrument["lot_size"]
         draw = self.random.randrange(100)
         if draw < 95:
-            return self._text(self.random.randrange(1, 24), step)
+            return self.text(self.random.randrange(1, 24), step)
         if draw < 98:
-            return self._text(self.random.choice((-3, 0, 1, 50, 51, 10**6, 2**62)), step)
+            return self.text(self.random.choice((-3, 0, 1, 50, 51, 10**6, 2**62)), step)
         return step + "3" if "." in step else step + ".3"
 
     def _symbol(self) -> str:
         """Mostly one of the first three, so that what is listed later does not thin the books."""
         symbols = list(self.instruments)
-        return "NO-NO" if self._one_in(80) else self.random.choice(symbols if self._one_in(4) else symbols[:3])
+        return "NO-NO" if self.one_in(80) else self.random.choice(symbols if self.one_in(4) else symbols[:3])
 
     # -- ops ----------------------------------------------------------------------------------------------------
 
@@ -168,35 +187,37 @@ class CommandStream:
             "op": "place", "account": account, "client_id": self._client_id(account), "symbol": symbol,
             "side": self.random.choice(("buy", "sell")), "type": "limit",
         }  # fmt: skip
-        if not self._one_in(3):
+        if not self.one_in(3):
             command["stp"] = self.random.choice(("none", "cancel_taker", "cancel_maker", "cancel_both", "decrement"))
-        if self._one_in(2):
+        if self.one_in(2):
             command["tif"] = self.random.choice(("gtc", "gtc", "gtc", "ioc", "fok"))
-        if self._one_in(5):
+        if self.one_in(5):
             command["type"] = "market"
-            if self._one_in(3):
-                command["side"] = "buy" if not self._one_in(10) else "sell"
-                command["quote_budget"] = self._text(self.random.randrange(1, 3000), "0.0001")
-                if self._one_in(20):
-                    command["qty"] = self._qty(instrument)
+            if self.one_in(3):
+                command["side"] = "buy" if not self.one_in(10) else "sell"
+                command["quote_budget"] = self.text(self.random.randrange(1, 3000), "0.0001")
+                if self.one_in(20):
+                    command["qty"] = self.qty(instrument)
             else:
-                command["qty"] = self._qty(instrument)
+                command["qty"] = self.qty(instrument)
         else:
-            command["price"], command["qty"] = self._price(instrument), self._qty(instrument)
-            if self._one_in(12):
-                command["post_only"] = not self._one_in(5)
+            command["price"], command["qty"] = self.price(instrument), self.qty(instrument)
+            if self.one_in(12):
+                command["post_only"] = not self.one_in(5)
+        if self.features:
+            place_more(self, command, instrument)
         return command
 
     def _target(self, op: str) -> dict[str, Any]:
         account = self._account()
         command: dict[str, Any] = {"op": op, "account": account}
-        if self.open and not self._one_in(12):
+        if self.open and not self.one_in(12):
             order = self.random.choice(list(self.open.values()))
-            if not self._one_in(20):
+            if not self.one_in(20):
                 command["account"] = account = order["account"]
-            if self._one_in(3):
+            if self.one_in(3):
                 command["order_id"] = order["order_id"]
-            if "order_id" not in command or self._one_in(30):
+            if "order_id" not in command or self.one_in(30):
                 command["orig_client_id"] = order["client_id"]
         else:
             command["orig_client_id"] = self.random.randrange(0, self.ids[account] + 2)
@@ -213,12 +234,25 @@ class CommandStream:
         instrument = self.instruments[order["symbol"]] if order else INSTRUMENTS["instrument"][0]
         draw = self.random.randrange(10)
         if draw < 7:
-            command["price"] = order["price"] if order and draw < 2 else self._price(instrument)
+            command["price"] = (order or {}).get("price") if draw < 2 else None
+            command["price"] = command["price"] or self.price(instrument)
         if draw > 3:
-            command["qty"] = self._qty(instrument)
+            command["qty"] = self.qty(instrument)
         if draw == 0 and order:
             command["qty"] = order["qty"]
+        if "stop" in self.features:
+            self._amend_waiting(command, order or {}, instrument)
         return command
+
+    def _amend_waiting(self, command: dict[str, Any], order: dict[str, Any], instrument: dict[str, Any]) -> None:
+        """A stop_price where one belongs, mostly, and no price where none does."""
+        waits = order.get("stop_price") is not None
+        if waits != self.one_in(15) and not self.one_in(3):
+            command["stop_price"] = order["stop_price"] if waits and self.one_in(4) else self.price(instrument)
+        if waits and "price" in command and (order.get("price") is None) != self.one_in(15):
+            del command["price"]
+        if waits and self.one_in(6):
+            command.setdefault("qty", order["qty"])
 
     def _deposit(self) -> dict[str, Any]:
         return self._transfer("deposit", 8_000)
@@ -228,26 +262,30 @@ class CommandStream:
 
     def _transfer(self, op: str, most: int) -> dict[str, Any]:
         account = self._account() % 9 or 1  # account 9 never begins
-        if self._one_in(300):
+        if self.one_in(300):
             account = self.random.randrange(10, 16)  # begins, and does nothing else
         asset = self.random.choice(list(self.assets))
         step = "1" if self.assets[asset] == 0 else "0." + "1".rjust(self.assets[asset], "0")
-        units = 2**62 if self._one_in(60) else self.random.randrange(1, most)
+        units = 2**62 if self.one_in(60) else self.random.randrange(1, most)
         return {
             "op": op, "account": account, "client_id": self._client_id(account), "asset": asset,
-            "amount": self._text(units, step),
+            "amount": self.text(units, step),
         }  # fmt: skip
 
     def _mass_cancel(self) -> dict[str, Any]:
         account = self._account()
         command = {"op": "mass_cancel", "account": account, "client_id": self._client_id(account)}
-        return command if self._one_in(2) else command | {"symbol": self._symbol()}
+        if not self.one_in(2):
+            command["symbol"] = self._symbol()
+        if "mass_side" in self.features and self.one_in(2):
+            command["side"] = self.random.choice(("buy", "sell"))
+        return command
 
     def _halt(self) -> dict[str, Any]:
-        return {"op": "halt"} if self._one_in(3) else {"op": "halt", "symbol": self._symbol()}
+        return {"op": "halt"} if self.one_in(3) else {"op": "halt", "symbol": self._symbol()}
 
     def _resume(self) -> dict[str, Any]:
-        return {"op": "resume"} if self._one_in(2) else {"op": "resume", "symbol": self._symbol()}
+        return {"op": "resume"} if self.one_in(2) else {"op": "resume", "symbol": self._symbol()}
 
     def _suspend(self) -> dict[str, Any]:
         return {"op": "suspend", "account": self._account()}
@@ -257,7 +295,7 @@ class CommandStream:
 
     def _bust(self) -> dict[str, Any]:
         seq = self.random.choice(self.trades[-40:]) if self.trades else 1
-        return {"op": "bust", "trade_seq": self.random.randrange(1, 500) if self._one_in(6) else seq}
+        return {"op": "bust", "trade_seq": self.random.randrange(1, 500) if self.one_in(6) else seq}
 
     def _time(self) -> dict[str, Any]:
         self.now = max(self.now + self.random.choice((0, 1, 10**6, -7)), 0)
@@ -265,7 +303,7 @@ class CommandStream:
 
     def _list(self) -> dict[str, Any]:
         names = ["EUR", "SOL", "USD", "XRP"]
-        if self._one_in(2):
+        if self.one_in(2):
             command = {"op": "list_asset", "name": self.random.choice(names), "decimals": self.random.choice((0, 2))}
             return self._misjudge(command, BAD_ASSETS)
         base, quote = self.random.choice(names), self.random.choice(("USD", "EUR", "BTC"))
@@ -274,21 +312,28 @@ class CommandStream:
             "lot_size": self.random.choice(("1", "0.5")), "price_min": "3", "price_max": "50",
             "maker_fee_ppm": 70_000, "taker_fee_ppm": 90_000,
         }  # fmt: skip
-        if self._one_in(3):
+        if self.one_in(3):
             command |= {"max_open_orders": 4, "qty_min": "1", "qty_max": 20, "min_notional": 4}
         return self._misjudge(command, BAD_INSTRUMENTS)
 
     def _misjudge(self, command: dict[str, Any], bad: dict[str, tuple[Any, ...]]) -> dict[str, Any]:
         """Every other listing has one value that may be refused."""
-        if self._one_in(2):
+        if self.one_in(2):
             field = self.random.choice(list(bad))
             command[field] = self.random.choice(bad[field])
+            if command.get("market_collar_ppm") == 9 and "collar" not in self.features:
+                del command["market_collar_ppm"]
         return command
 
     def _spoil(self, command: dict[str, Any]) -> None:
         """Break (or merely bend) one field."""
-        field = self.random.choice([*command, "stop_price", "display_qty", "expire_ts_ns", "ts_ns", "tif", "symbol"])
-        if self._one_in(3):
+        fields = [*command, "stop_price", "display_qty", "expire_ts_ns", "ts_ns", "tif", "symbol"]
+        if self.features:
+            fields += ["min_qty", "side", "type"]
+        field = self.random.choice(fields)
+        if field == "stop_price" and command["op"] == "amend" and "stop" not in self.features:
+            return
+        if self.one_in(3):
             command.pop(field, None)
         else:
             command[field] = self.random.choice(JUNK)

@@ -5,15 +5,30 @@ from collections import Counter
 import pytest
 
 from tests.reference.engine import ReferenceEngine
+from tests.reference.features import ALL
+from tests.reference.limits import ROOMY, TIGHT, TableLimits
 from tests.reference.shrink import shrink
-from tests.reference.stream import INSTRUMENTS, CommandStream
+from tests.reference.stream import CommandStream, instruments
+
+SOME_FEATURES = [pytest.param(frozenset(), id="limit and market"), pytest.param(ALL, id="everything")]
+OLD_WORDS = {
+    "accepted", "trade", "amended", "amended self_trade", "busted", "deposited", "withdrawn", "suspended",
+    "unsuspended", "halted", "resumed", "mass_cancelled", "listed", "time", "rejected duplicate_client_id",
+    "rejected unknown_account", "rejected unknown_symbol", "rejected unknown_order", "rejected account_suspended",
+    "rejected symbol_halted", "rejected malformed", "rejected price_off_tick", "rejected qty_off_lot",
+    "rejected price_out_of_band", "rejected qty_out_of_range", "rejected notional_too_small",
+    "rejected supply_exceeded", "rejected would_cross", "rejected fok_unfilled", "rejected insufficient_funds",
+    "cancelled user", "cancelled ioc_remainder", "cancelled market_remainder", "cancelled self_trade",
+    "cancelled mass_cancel", "cancelled risk",
+}  # fmt: skip
+NEW_WORDS = {"triggered", "rejected min_qty_unfilled", "cancelled expired"}
 
 
-@pytest.mark.parametrize("seed", range(4))
-def test_money_and_books_agree_after_every_random_command(seed: int) -> None:
-    engine, source = ReferenceEngine(INSTRUMENTS), CommandStream(seed)
-    expected_seq = engine.seq
-    for number in range(1500):
+def run_checked(seed: int, count: int, features: frozenset[str], limits: TableLimits = ROOMY) -> Counter[str]:
+    """Run a stream, validating after every command; how often each event (with its reason) was seen."""
+    engine, source = ReferenceEngine(instruments(features), limits), CommandStream(seed, features)
+    expected_seq, kinds = engine.seq, Counter[str]()
+    for number in range(count):
         command = source.next()
         events = engine.run(command)
         source.saw(events)
@@ -21,37 +36,39 @@ def test_money_and_books_agree_after_every_random_command(seed: int) -> None:
         for event in events:
             expected_seq += 1
             assert event["seq"] == expected_seq
+            kinds[f"{event['type']} {event.get('reason', '')}".strip()] += 1
         try:
             engine.validate()
         except AssertionError as error:
             raise AssertionError(f"seed {seed}, command {number}: {command}: {error}") from error
+    return kinds
 
 
-def test_the_stream_reaches_every_kind_of_event_and_reason() -> None:
-    engine, source = ReferenceEngine(INSTRUMENTS), CommandStream(1)
-    kinds: Counter[str] = Counter()
-    for _ in range(6000):
-        events = engine.run(source.next())
-        source.saw(events)
-        kinds.update(f"{event['type']} {event.get('reason', '')}".strip() for event in events)
+@pytest.mark.parametrize("features", SOME_FEATURES)
+@pytest.mark.parametrize("seed", range(4))
+def test_money_and_books_agree_after_every_random_command(seed: int, features: frozenset[str]) -> None:
+    run_checked(seed, 1500, features)
+
+
+@pytest.mark.parametrize("seed", range(10, 13))
+def test_money_and_books_agree_where_little_fits(seed: int) -> None:
+    run_checked(seed, 1500, ALL, TIGHT)
+
+
+@pytest.mark.parametrize(
+    ("features", "expected"), [(frozenset(), OLD_WORDS), (ALL, OLD_WORDS | NEW_WORDS)], ids=["limit and market", "all"]
+)
+def test_the_stream_reaches_every_kind_of_event_and_reason(features: frozenset[str], expected: set[str]) -> None:
+    kinds = run_checked(1, 6000, features)
     print(kinds)
-    expected = {
-        "accepted", "trade", "amended", "amended self_trade", "busted", "deposited", "withdrawn", "suspended",
-        "unsuspended", "halted", "resumed", "mass_cancelled", "listed", "time", "rejected duplicate_client_id",
-        "rejected unknown_account", "rejected unknown_symbol", "rejected unknown_order", "rejected account_suspended",
-        "rejected symbol_halted", "rejected malformed", "rejected price_off_tick", "rejected qty_off_lot",
-        "rejected price_out_of_band", "rejected qty_out_of_range", "rejected notional_too_small",
-        "rejected supply_exceeded", "rejected would_cross", "rejected fok_unfilled", "rejected insufficient_funds",
-        "cancelled user", "cancelled ioc_remainder", "cancelled market_remainder", "cancelled self_trade",
-        "cancelled mass_cancel", "cancelled risk",
-    }  # fmt: skip
     assert expected - set(kinds) == set()
 
 
-def test_the_same_seed_gives_the_same_events() -> None:
+@pytest.mark.parametrize("features", SOME_FEATURES)
+def test_the_same_seed_gives_the_same_events(features: frozenset[str]) -> None:
     runs = []
     for _ in range(2):
-        engine, source = ReferenceEngine(INSTRUMENTS), CommandStream(5)
+        engine, source = ReferenceEngine(instruments(features)), CommandStream(5, features)
         seen = []
         for _ in range(300):
             seen.append(engine.run(source.next()))

@@ -3,40 +3,72 @@
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from tests.reference.book import Order
+from tests.reference.waiting import is_reached_already
+
 if TYPE_CHECKING:
     from tests.reference.engine import ReferenceEngine
 
 
 def validate(engine: "ReferenceEngine") -> None:
-    """Raise AssertionError where the books, the orders and the money disagree."""
+    """Raise AssertionError where the books, the waiting orders, the orders and the money disagree."""
+    _check_places(engine)
     _check_books(engine)
+    _check_waiting(engine)
     _check_frozen(engine)
     _check_supply(engine)
 
 
-def _check_books(engine: "ReferenceEngine") -> None:
+def _check_places(engine: "ReferenceEngine") -> None:
+    """Every open order stands in exactly one place, and none else does."""
     resting = [order for book in engine.books.values() for order in book.orders()]
-    assert sorted(order.order_id for order in resting) == sorted(engine.open), "the book is not the open orders"
+    waiting = [order for orders in engine.waiting.values() for order in orders]
+    standing = [order.order_id for order in resting + waiting + engine.hits]
+    assert sorted(standing) == sorted(engine.open), "what stands somewhere is not the open orders"
+    assert not any(order.waits for order in resting) and all(order.waits for order in waiting + engine.hits)
+    assert all(order.expire is None or order.expire > engine.now for order in engine.open.values()), "expired"
+    assert len({order.age for order in engine.open.values()}) == len(engine.open), "two of one age"
+
+
+def _check_books(engine: "ReferenceEngine") -> None:
     for book in engine.books.values():
         for side in book.sides.values():
+            for order in side:
+                most = order.leaves if order.display is None else min(order.display, order.leaves)
+                assert 0 < order.shown <= most, "a slice of nothing, or more than a slice"
+                assert order.display is not None or order.shown == order.leaves
             for ahead, behind in zip(side, side[1:], strict=False):
                 assert ahead.price is not None and behind.price is not None
                 better = ahead.price > behind.price if ahead.side == "buy" else ahead.price < behind.price
-                assert better or (ahead.price == behind.price and ahead.age < behind.age), "not in priority"
+                assert better or ahead.price == behind.price, "not in priority"
         if book.sides["buy"] and book.sides["sell"]:
             assert not book.sides["buy"][0].crosses(book.sides["sell"][0]), "crossed book"
+
+
+def _check_waiting(engine: "ReferenceEngine") -> None:
+    assert not engine.hits, "hit, and not triggered"
+    for orders in engine.waiting.values():
+        for order in orders:
+            assert not is_reached_already(engine, order), "reached, and not hit"
+        assert [order.age for order in orders] == sorted(order.age for order in orders)
+
+
+def alone(order: Order) -> int:
+    """What an open order freezes by itself, from its terms."""
+    instrument = order.instrument
+    if order.side == "sell":
+        return order.leaves * instrument.lot_base_units
+    price = order.stop_price if order.price is None else order.price
+    assert price is not None
+    return price * order.leaves * instrument.tick_lot_quote_units
 
 
 def _check_frozen(engine: "ReferenceEngine") -> None:
     frozen: Counter[tuple[int, str]] = Counter()
     for order in engine.open.values():
         assert order.leaves > 0
-        assert order.price is not None
-        instrument = order.instrument
-        if order.side == "buy":
-            assert order.frozen == order.price * order.leaves * instrument.tick_lot_quote_units
-        else:
-            assert order.frozen == order.leaves * instrument.lot_base_units
+        assert (order.price is not None) or order.waits
+        assert order.frozen == alone(order)
         frozen[order.account, order.pays_with] += order.frozen
         assert not engine.accounts[order.account].suspended
     for number, account in engine.accounts.items():

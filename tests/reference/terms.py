@@ -1,0 +1,107 @@
+"""The second group of reasons to refuse a place or an amend: what its terms and the state of things forbid.
+
+All reasons that apply are found, as any of them may be given; the first one counts here.
+"""
+
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+from tests.reference.book import LIMIT_LIKE, Order
+from tests.reference.commands import check_fits
+from tests.reference.listing import Instrument
+from tests.reference.units import Refused
+
+if TYPE_CHECKING:
+    from tests.reference.engine import ReferenceEngine
+
+Command = dict[str, Any]
+
+
+def placed_terms(engine: "ReferenceEngine", command: Command) -> Order:
+    """The order that a place asks for, not accepted yet."""
+    instrument = engine.instruments[command["symbol"]]
+    reasons: list[str] = []
+    if command.get("tif") == "gtd" and command["expire_ts_ns"] <= engine.now:
+        reasons.append("malformed")
+    reasons += _state_reasons(engine, command["account"], instrument)
+    price, qty, stop_price = _units(instrument, command)
+    reasons += _unit_reasons(instrument, (price, stop_price), qty, qty)
+    _refuse(reasons or _notional_reasons(instrument, stop_price if price is None else price, qty))
+    display = instrument.lot.count(command["display_qty"]).numerator if "display_qty" in command else None
+    return Order(
+        order_id=0, account=command["account"], client_id=command["client_id"], instrument=instrument,
+        side=command["side"], order_type=command["type"], tif=command.get("tif", "gtc"),
+        stp=command.get("stp", "cancel_taker"), post_only=command.get("post_only", False),
+        price=_whole(price), leaves=_whole(qty) or 0, stop_price=_whole(stop_price), display=display,
+        expire=command.get("expire_ts_ns"),
+    )  # fmt: skip
+
+
+def amended_terms(engine: "ReferenceEngine", command: Command, order: Order) -> tuple[int | None, int, int | None]:
+    """Price, remaining quantity and stop_price that an amend asks for."""
+    instrument = order.instrument
+    check_fits(instrument, command)
+    reasons: list[str] = []
+    if "price" in command and order.order_type not in LIMIT_LIKE:
+        reasons.append("malformed")
+    if "stop_price" in command and not order.waits:
+        reasons.append("malformed")
+    reasons += _state_reasons(engine, order.account, instrument)
+    price, qty, stop_price = _units(instrument, command)
+    resulting = order.leaves if qty is None else qty  # an amend that keeps its quantity is measured by that
+    reasons += _unit_reasons(instrument, (price, stop_price), qty, resulting)
+    _refuse(reasons)
+    new_price = order.price if price is None else price.numerator
+    new_stop = order.stop_price if stop_price is None else stop_price.numerator
+    _refuse(_notional_reasons(instrument, new_stop if new_price is None else new_price, resulting))
+    return new_price, int(resulting), new_stop
+
+
+def _state_reasons(engine: "ReferenceEngine", number: int, instrument: Instrument) -> list[str]:
+    reasons = []
+    if engine.accounts[number].suspended:
+        reasons.append("account_suspended")
+    if instrument.halted:
+        reasons.append("symbol_halted")
+    return reasons
+
+
+def _units(instrument: Instrument, command: Command) -> tuple[Fraction | None, Fraction | None, Fraction | None]:
+    """Price and stop_price in ticks, quantity in lots, where given: price, qty, stop_price."""
+    named = (("price", instrument.tick), ("qty", instrument.lot), ("stop_price", instrument.tick))
+    price, qty, stop_price = (unit.count(command[name]) if name in command else None for name, unit in named)
+    return price, qty, stop_price
+
+
+def _unit_reasons(
+    instrument: Instrument, prices: tuple[Fraction | None, Fraction | None], qty: Fraction | None,
+    resulting: Fraction | int | None,
+) -> list[str]:  # fmt: skip
+    """Grid and range of what is given, in the order in which they count."""
+    given = [price for price in prices if price is not None]
+    reasons = []
+    if any(price.denominator != 1 for price in given):
+        reasons.append("price_off_tick")
+    if qty is not None and qty.denominator != 1:
+        reasons.append("qty_off_lot")
+    if not all(instrument.price_min <= price <= instrument.price_max for price in given):
+        reasons.append("price_out_of_band")
+    if resulting is not None and not instrument.qty_min <= resulting <= instrument.qty_max:
+        reasons.append("qty_out_of_range")
+    return reasons
+
+
+def _notional_reasons(instrument: Instrument, price: Fraction | int | None, qty: Fraction | int | None) -> list[str]:
+    """Price × quantity, or stop_price × quantity of what has no price, is too little."""
+    if price is None or qty is None or instrument.cost(int(price), int(qty)) >= instrument.min_notional:
+        return []
+    return ["notional_too_small"]
+
+
+def _whole(units: Fraction | None) -> int | None:
+    return None if units is None else units.numerator
+
+
+def _refuse(reasons: list[str]) -> None:
+    if reasons:
+        raise Refused(reasons[0], as_good=tuple(reasons[1:]))
