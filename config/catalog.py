@@ -1,11 +1,12 @@
-"""Assets and instruments by id and by name, as the history's `listed` events tell them.
+"""Assets and instruments by id and by name, as the history's `listed`, `changed` and `delisted` events tell them.
 
-Ids count from 0 in the order of listing, assets and instruments apart, exactly as the engine gives them out.
+Ids count from 0 in the order of listing, assets and instruments apart, exactly as the engine gives them out. What is
+delisted stays here, with ``listed`` False: its old events are still read, and its name is never given again.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -29,6 +30,7 @@ class Asset:
     id: int
     name: str
     decimals: int
+    listed: bool = True
     scale: Scale = field(init=False, compare=False, repr=False)  # one minor unit
 
     def __post_init__(self) -> None:
@@ -62,6 +64,7 @@ class Instrument:
     max_open_orders: int
     price_scale: Scale  # one tick, in quote per base
     qty_scale: Scale  # one lot, in base
+    listed: bool = True
 
     def price_text(self, price_ticks: int) -> str:
         """A price as its decimal string, with the tick's decimals."""
@@ -105,6 +108,8 @@ class Instrument:
         return fields
 
 
+Listed = TypeVar("Listed", Asset, Instrument)
+
 # The columns that a listing command, a listing event and an Instrument share under one name.
 LISTING_FIELDS = (
     "lot_base_units",
@@ -124,6 +129,51 @@ LISTING_FIELDS = (
 def tick_scale(base: Asset, quote: Asset, lot_base_units: int, tick_lot_quote_units: int) -> Scale:
     """One tick in quote per base, from what the record holds: a tick x a lot in quote, divided by the lot in base."""
     return Scale.of_ratio(tick_lot_quote_units * 10**base.decimals, lot_base_units * 10**quote.decimals)
+
+
+def make_instrument(
+    instrument_id: int, symbol: str, base_asset: Asset, quote_asset: Asset, terms: dict[str, int]
+) -> Instrument:
+    """An Instrument of the integers that a record holds (LISTING_FIELDS).
+
+    Raises ValueError where they give no tick or lot.
+    """
+    lot = terms["lot_base_units"]
+    return Instrument(
+        id=instrument_id,
+        symbol=symbol,
+        base=base_asset.id,
+        quote=quote_asset.id,
+        base_asset=base_asset,
+        quote_asset=quote_asset,
+        price_scale=tick_scale(base_asset, quote_asset, lot, terms["tick_lot_quote_units"]),
+        qty_scale=Scale.of_ratio(lot, 10**base_asset.decimals),
+        listed=True,
+        **terms,
+    )
+
+
+def listed_instrument(event: np.ndarray, assets: Sequence[Asset]) -> Instrument:
+    """The Instrument of a `listed` or `changed` event (one-element EVENT array), with the terms that stand in it."""
+    row = event.view(EVENT_LISTED_INSTRUMENT)[0]
+    base, quote = int(row["base"]), int(row["quote"])
+    if max(base, quote) >= len(assets):
+        raise ValueError(f"instrument {int(row['symbol'])} is of an asset that is not in the catalog: fold all events")
+    terms = {name: int(row[name]) for name in LISTING_FIELDS}
+    return make_instrument(int(row["symbol"]), row["name"].decode("ascii"), assets[base], assets[quote], terms)
+
+
+# The events that change a catalog, by their number.
+_IS_LISTING = np.zeros(256, bool)
+_IS_LISTING[
+    [
+        EventType.LISTED_ASSET,
+        EventType.LISTED_INSTRUMENT,
+        EventType.CHANGED_INSTRUMENT,
+        EventType.DELISTED_INSTRUMENT,
+        EventType.DELISTED_ASSET,
+    ]
+] = True
 
 
 class Catalog:
@@ -164,38 +214,41 @@ class Catalog:
 
     def add_instrument(self, symbol: str, base: int, quote: int, terms: dict[str, int]) -> Instrument:
         """Take the next instrument id. ``terms`` has the integers of LISTING_FIELDS; the caller has validated."""
-        base_asset, quote_asset = self.assets[base], self.assets[quote]
-        lot = terms["lot_base_units"]
-        instrument = Instrument(
-            id=len(self.instruments),
-            symbol=symbol,
-            base=base,
-            quote=quote,
-            base_asset=base_asset,
-            quote_asset=quote_asset,
-            price_scale=tick_scale(base_asset, quote_asset, lot, terms["tick_lot_quote_units"]),
-            qty_scale=Scale.of_ratio(lot, 10**base_asset.decimals),
-            **terms,
-        )
+        instrument = make_instrument(len(self.instruments), symbol, self.assets[base], self.assets[quote], terms)
+        return self._append(instrument)
+
+    def _append(self, instrument: Instrument) -> Instrument:
         self.instruments.append(instrument)
-        self._instrument_by_symbol[symbol] = instrument
+        self._instrument_by_symbol[instrument.symbol] = instrument
         return instrument
 
     def fold(self, event: np.void) -> bool:
-        """Take in one EVENT record; True where it listed something. Known ids are passed over (a repeat)."""
+        """Take in one EVENT record; True where it is a listing, a change of one, or its end.
+
+        Listings of known ids are passed over (a repeat). Raises ValueError where events before it are missing.
+        """
         kind = int(event["type"])
+        if not _IS_LISTING[kind]:
+            return False
+        record = np.frombuffer(event.tobytes(), EVENT)
         if kind == EventType.LISTED_ASSET:
-            row = np.frombuffer(event.tobytes(), EVENT_LISTED_ASSET)[0]
+            row = record.view(EVENT_LISTED_ASSET)[0]
             if self._is_next(int(row["symbol"]), len(self.assets)):
                 self.add_asset(row["name"].decode("ascii"), int(row["decimals"]))
-            return True
-        if kind == EventType.LISTED_INSTRUMENT:
-            row = np.frombuffer(event.tobytes(), EVENT_LISTED_INSTRUMENT)[0]
-            if self._is_next(int(row["symbol"]), len(self.instruments)):
-                terms = {name: int(row[name]) for name in LISTING_FIELDS}
-                self.add_instrument(row["name"].decode("ascii"), int(row["base"]), int(row["quote"]), terms)
-            return True
-        return False
+        elif kind == EventType.LISTED_INSTRUMENT:
+            if self._is_next(int(event["symbol"]), len(self.instruments)):
+                self._append(listed_instrument(record, self.assets))
+        elif kind == EventType.DELISTED_ASSET:
+            asset = replace(_known(self.assets, event), listed=False)
+            self.assets[asset.id] = self._asset_by_name[asset.name] = asset
+        else:
+            old = _known(self.instruments, event)
+            if kind == EventType.CHANGED_INSTRUMENT:
+                changed = replace(listed_instrument(record, self.assets), listed=old.listed)
+            else:
+                changed = replace(old, listed=False)
+            self.instruments[old.id] = self._instrument_by_symbol[old.symbol] = changed
+        return True
 
     @staticmethod
     def _is_next(listed_id: int, count: int) -> bool:
@@ -204,9 +257,8 @@ class Catalog:
         return listed_id == count
 
     def fold_all(self, events: np.ndarray) -> int:
-        """Take in every listing among the EVENT records; returns how many there were."""
-        kinds = events["type"]
-        listings = np.flatnonzero((kinds == EventType.LISTED_ASSET) | (kinds == EventType.LISTED_INSTRUMENT))
+        """Take in every event among the EVENT records that changes the catalog; returns how many there were."""
+        listings = np.flatnonzero(_IS_LISTING[events["type"]])
         for index in listings:
             self.fold(events[index])
         return len(listings)
@@ -229,22 +281,28 @@ class Catalog:
         return commands
 
     def to_dict(self) -> dict[str, list[dict[str, Any]]]:
-        """The whole catalog in the TOML form."""
+        """All that is listed, in the TOML form."""
         return {
-            "asset": [asset.to_dict() for asset in self.assets],
-            "instrument": [instrument.to_dict() for instrument in self.instruments],
+            "asset": [asset.to_dict() for asset in self.assets if asset.listed],
+            "instrument": [instrument.to_dict() for instrument in self.instruments if instrument.listed],
         }
 
     def to_toml(self) -> str:
-        """The whole catalog as the text of an instruments file."""
-        tables = [("asset", a.to_dict()) for a in self.assets]
-        tables += [("instrument", i.to_dict()) for i in self.instruments]
-        return "\n".join(_toml_table(name, fields) for name, fields in tables)
+        """All that is listed, as the text of an instruments file."""
+        return "\n".join(_toml_table(name, fields) for name, tables in self.to_dict().items() for fields in tables)
 
 
 def _toml_table(name: str, fields: dict[str, Any]) -> str:
     lines: Iterable[str] = (f'{k} = "{v}"' if isinstance(v, str) else f"{k} = {v}" for k, v in fields.items())
     return "\n".join([f"[[{name}]]", *lines, ""])
+
+
+def _known(listed: list[Listed], event: np.void) -> Listed:
+    """What an event changes or ends; ValueError where it is not known."""
+    listed_id = int(event["symbol"])
+    if listed_id >= len(listed):
+        raise ValueError(f"listed id {listed_id} follows {len(listed)} known ones: listing events are missing")
+    return listed[listed_id]
 
 
 def fill_list_asset(command: np.ndarray, name: str, decimals: int) -> None:
@@ -253,10 +311,12 @@ def fill_list_asset(command: np.ndarray, name: str, decimals: int) -> None:
     row["op"], row["name"], row["decimals"] = Op.LIST_ASSET, name.encode("ascii"), decimals
 
 
-def fill_list_instrument(command: np.ndarray, symbol: str, base: int, quote: int, terms: dict[str, int]) -> None:
-    """Make a one-element COMMAND array the listing of an instrument; ``base`` and ``quote`` are asset ids."""
+def fill_list_instrument(
+    command: np.ndarray, symbol: str, base: int, quote: int, terms: dict[str, int], op: Op = Op.LIST_INSTRUMENT
+) -> None:
+    """Make a one-element COMMAND array the listing (or the change) of an instrument; base, quote are asset ids."""
     row = command.view(COMMAND_LIST_INSTRUMENT)
-    row["op"], row["name"], row["base"], row["quote"] = Op.LIST_INSTRUMENT, symbol.encode("ascii"), base, quote
+    row["op"], row["name"], row["base"], row["quote"] = op, symbol.encode("ascii"), base, quote
     for name in LISTING_FIELDS:
         row[name] = terms[name]
 

@@ -17,6 +17,7 @@ _PACK = struct.Struct("<qq8BII9q4B4xqII")
 assert _PACK.size == RECORD_SIZE
 
 MAX_ACCOUNT = NO_ACCOUNT - 1
+_PRICES = frozenset(("price", "stop_price", "reference_price", "trail"))  # in ticks; other steps are lots
 
 
 class Malformed(Exception):
@@ -85,34 +86,61 @@ def read_identity(draft: Draft, fields: dict[str, Any]) -> None:
     draft.client_id = read_whole(fields, "client_id", 0, MAX_UNITS)
 
 
+def read_target(draft: Draft, fields: dict[str, Any]) -> None:
+    """The order that a cancel, amend or replace is about."""
+    if fields.get("order_id") is not None:
+        draft.order_id = read_whole(fields, "order_id", 1, MAX_UNITS)
+    if fields.get("orig_client_id") is not None:
+        draft.orig_client_id = read_whole(fields, "orig_client_id", 0, MAX_UNITS)
+    if not draft.order_id and draft.orig_client_id == NO_ID:
+        raise Malformed("orig_client_id: missing, expected it or order_id")
+
+
 def read_symbol(draft: Draft, fields: dict[str, Any], catalog: Catalog, required: bool) -> Instrument | None:
-    """The instrument that is named; None where there is none."""
+    """The instrument that is named; None where there is none, or none any more."""
     value = fields.get("symbol")
     if value is None and not required:
         return None
     if type(value) is not str:
         raise Malformed("symbol: expected a string")
     instrument = catalog.find_instrument(value)
-    if instrument is None:
+    if instrument is None or not instrument.listed:
         draft.refuse_with(Reason.UNKNOWN_SYMBOL)
-    else:
-        draft.symbol = instrument.id
+        return None
+    draft.symbol = instrument.id
     return instrument
 
 
-def read_steps(draft: Draft, fields: dict[str, Any], key: str, instrument: Instrument | None) -> tuple[int, bool]:
-    """A price (``*price``) in ticks or a quantity in lots, and whether the key was there."""
+def read_steps(draft: Draft, fields: dict[str, Any], key: str, instrument: Instrument | None, bit: int) -> int:
+    """A price in ticks or a quantity in lots, setting ``bit`` in the mask; 0 where it isn't given."""
     value = fields.get(key)
     if value is None:
-        return 0, False
+        return 0
+    units, exact = _steps(value, key, instrument)
+    if not exact:
+        draft.refuse_with(Reason.PRICE_OFF_TICK if key in _PRICES else Reason.QTY_OFF_LOT)
+    draft.mask |= bit
+    return units
+
+
+def read_whole_steps(draft: Draft, fields: dict[str, Any], key: str, instrument: Instrument | None, bit: int) -> int:
+    """The same for what is malformed where it is no whole number of steps above zero."""
+    value = fields.get(key)
+    if value is None:
+        return 0
+    units, exact = _steps(value, key, instrument)
+    if instrument is not None and (not exact or units <= 0):
+        raise Malformed(f"{key}: expected whole {'ticks' if key in _PRICES else 'lots'} above zero")
+    draft.mask |= bit
+    return units
+
+
+def _steps(value: object, key: str, instrument: Instrument | None) -> tuple[int, bool]:
+    """Steps, rounded down, and whether they are exact; (0, True) where there is nothing to measure by."""
     try:
-        if instrument is None:  # nothing to measure by, the symbol is refused anyway; it still has to be a number
+        if instrument is None:  # the symbol is refused anyway; it still has to be a number
             split_decimal(value)
             return 0, True
-        is_price = key == "price" or key == "stop_price"
-        units, exact = (instrument.price_scale if is_price else instrument.qty_scale).parse(value)
+        return (instrument.price_scale if key in _PRICES else instrument.qty_scale).parse(value)
     except ValueError as error:
         raise Malformed(f"{key}: expected a decimal string ({error})") from error
-    if not exact:
-        draft.refuse_with(Reason.PRICE_OFF_TICK if is_price else Reason.QTY_OFF_LOT)
-    return units, True

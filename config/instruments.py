@@ -1,6 +1,7 @@
 """The instruments file, and every reason to refuse what stands in it.
 
-The same rules hold for `list_asset` and `list_instrument` commands: `check_asset` and `check_instrument`.
+The same rules hold for `list_asset`, `list_instrument` and `change_instrument` commands: `check_asset`,
+`check_instrument` and `check_change`.
 """
 
 import re
@@ -8,7 +9,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from config.catalog import Asset, Catalog, tick_scale
+from config.catalog import Asset, Catalog, Instrument, tick_scale
 from config.decimals import MAX_UNITS, Scale, split_decimal
 from config.errors import ConfigError
 
@@ -31,6 +32,8 @@ REQUIRED_FIELDS = (
     "taker_fee_ppm",
 )
 OPTIONAL_FIELDS = ("qty_min", "qty_max", "min_notional", "market_collar_ppm", "max_open_orders")
+FIXED_FIELDS = ("base", "quote", "tick_size", "lot_size")
+CHANGEABLE_FIELDS = ("price_min", "price_max", "maker_fee_ppm", "taker_fee_ppm", *OPTIONAL_FIELDS)
 
 
 def load_instruments(path: str | Path) -> Catalog:
@@ -87,12 +90,35 @@ def check_instrument(fields: dict[str, Any], catalog: Catalog, where: str) -> tu
     base, quote = _declared(fields, "base", catalog, where), _declared(fields, "quote", catalog, where)
     if base.id == quote.id:
         raise ConfigError(f"{where}.quote", "expected another asset than base")
+    return symbol, base, quote, check_terms(fields, base, quote, where)
+
+
+def check_change(fields: dict[str, Any], instrument: Instrument, where: str) -> dict[str, int]:
+    """The integers (LISTING_FIELDS) of an instrument with the given fields in place of its own; raises ConfigError.
+
+    A field that is null is not given; 0 lifts an optional limit.
+    """
+    given = {field: value for field, value in fields.items() if value is not None}
+    for field in FIXED_FIELDS:
+        if field in given:
+            raise ConfigError(f"{where}.{field}", "expected to stay: it can't be changed")
+    if not any(field in given for field in CHANGEABLE_FIELDS):
+        raise ConfigError(f"{where}.{CHANGEABLE_FIELDS[0]}", f"missing, as are all of {', '.join(CHANGEABLE_FIELDS)}")
+    merged = instrument.to_dict() | {field: given[field] for field in CHANGEABLE_FIELDS if field in given}
+    for field in OPTIONAL_FIELDS:
+        if field in given and _is_zero(given[field]):
+            del merged[field]
+    return check_terms(merged, instrument.base_asset, instrument.quote_asset, where)
+
+
+def check_terms(fields: dict[str, Any], base: Asset, quote: Asset, where: str) -> dict[str, int]:
+    """The integers (LISTING_FIELDS) of an instrument's fields; raises ConfigError."""
     terms = _steps(fields, base, quote, where)
     terms.update(_band(fields, base, quote, terms, where))
     terms["maker_fee_ppm"] = _integer(fields, "maker_fee_ppm", where, 0, MAX_FEE_PPM)
     terms["taker_fee_ppm"] = _integer(fields, "taker_fee_ppm", where, 0, MAX_FEE_PPM)
     terms.update(_limits(fields, base, quote, terms, where))
-    return symbol, base, quote, terms
+    return terms
 
 
 def _steps(fields: dict[str, Any], base: Asset, quote: Asset, where: str) -> dict[str, int]:
@@ -178,7 +204,7 @@ def _name(fields: dict[str, Any], field: str, where: str) -> str:
 def _declared(fields: dict[str, Any], field: str, catalog: Catalog, where: str) -> Asset:
     value = _present(fields, field, where)
     asset = catalog.find_asset(value) if isinstance(value, str) else None
-    if asset is None:
+    if asset is None or not asset.listed:
         raise ConfigError(f"{where}.{field}", f"expected a declared asset, not {value!r}")
     return asset
 
@@ -210,6 +236,13 @@ def _units(fields: dict[str, Any], field: str, scale: Scale, expected: str, wher
         return scale.exact(fields[field])
     except ValueError as error:
         raise ConfigError(f"{where}.{field}", f"expected {expected} ({error})") from error
+
+
+def _is_zero(value: Any) -> bool:
+    try:
+        return split_decimal(value)[0] == 0
+    except ValueError:
+        return False  # what it is, its own check says
 
 
 def _whole(mantissa: int, places: int, decimals: int) -> int | None:

@@ -1,4 +1,4 @@
-"""One JSON command → one COMMAND record, exactly as the interface describes commands.
+"""One JSON command → its COMMAND record (a `group`: several), exactly as the interface describes commands.
 
 Content never raises. What can't be understood becomes op MALFORMED with the account and client id where readable.
 What is understood but refused for its numbers or symbol keeps its op and says why in ``refuse``, so that the engine
@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import orjson
 
-from config.catalog import Catalog, Instrument, fill_list_asset, fill_list_instrument
+from config.catalog import Catalog
 from config.command_text import (
     MAX_ACCOUNT,
     Draft,
@@ -21,51 +21,38 @@ from config.command_text import (
     read_identity,
     read_steps,
     read_symbol,
+    read_target,
     read_whole,
     read_word,
 )
 from config.decimals import MAX_UNITS, split_decimal
 from config.errors import ConfigError
-from config.instruments import check_asset, check_instrument
+from config.place_text import SIDES, read_member, read_place, read_replace
+from config.wide_commands import WIDE_OPS, TradeOf, write_wide
 from ringbuf.codes import (
     CMD_DECIMAL,
-    CMD_POST_ONLY,
-    HAS_BUDGET,
-    HAS_DISPLAY,
-    HAS_EXPIRE,
+    CMD_GROUP,
+    CMD_ONE_SIDE,
+    GROUP_MAX,
+    HAS_MIN,
     HAS_PRICE,
     HAS_QTY,
     HAS_STOP_PRICE,
-    NO_ACCOUNT,
-    NO_ID,
-    NO_SYMBOL,
-    EventType,
     Op,
-    OrderType,
     Reason,
-    Side,
-    Stp,
-    Tif,
+    SymbolState,
 )
-from ringbuf.records import COMMAND, COMMAND_BUST, RECORD_SIZE
+from ringbuf.records import COMMAND, RECORD_SIZE, offset_of
 
-TradeOf = Callable[[int], np.void | None]  # sequence → the EVENT record there, None where there is none
+MAX_BAND_PPM = 1_000_000
+_STATES = {state.name.lower(): int(state) for state in SymbolState}
 
-_SIDES = {"buy": int(Side.BUY), "sell": int(Side.SELL)}
-_TYPES = {t.name.lower(): int(t) for t in OrderType if t <= OrderType.STOP_LIMIT}
-_TIFS = {t.name.lower(): int(t) for t in Tif}
-_STPS = {s.name.lower(): int(s) for s in Stp}
+# Ops that change what the text of later commands means: the catalog has to take in their events first.
+LISTING_OPS = frozenset(
+    int(op) for op in (Op.LIST_ASSET, Op.LIST_INSTRUMENT, Op.CHANGE_INSTRUMENT, Op.DELIST_INSTRUMENT, Op.DELIST_ASSET)
+)
 
-_LIMIT, _MARKET = int(OrderType.LIMIT), int(OrderType.MARKET)
-_STOP, _STOP_LIMIT = int(OrderType.STOP), int(OrderType.STOP_LIMIT)
-_GTC, _IOC, _FOK, _GTD = (int(t) for t in Tif)
-_TIFS_OF = {
-    _LIMIT: (_GTC, _IOC, _FOK, _GTD),
-    _MARKET: (_GTC, _IOC, _FOK),
-    _STOP: (_GTC, _GTD),
-    _STOP_LIMIT: (_GTC, _IOC, _GTD),
-}
-
+_OP_OFFSET = offset_of(COMMAND, "op")
 
 # --- one reader an op ---------------------------------------------------------------------------------------------
 
@@ -74,7 +61,7 @@ def _transfer(draft: Draft, fields: dict[str, Any], catalog: Catalog) -> None:
     read_identity(draft, fields)
     name = fields.get("asset")
     asset = catalog.find_asset(name) if type(name) is str else None
-    if asset is None:
+    if asset is None or (draft.op == Op.DEPOSIT and not asset.listed):
         raise Malformed("asset: expected a declared asset")
     try:
         draft.qty = asset.scale.exact(fields.get("amount"))
@@ -85,107 +72,20 @@ def _transfer(draft: Draft, fields: dict[str, Any], catalog: Catalog) -> None:
     draft.symbol, draft.mask = asset.id, HAS_QTY
 
 
-def _place(draft: Draft, fields: dict[str, Any], catalog: Catalog) -> None:
-    read_identity(draft, fields)
-    draft.side = read_word(fields, "side", _SIDES)
-    draft.type = read_word(fields, "type", _TYPES)
-    draft.tif = read_word(fields, "tif", _TIFS, _GTC)
-    draft.stp = read_word(fields, "stp", _STPS, int(Stp.CANCEL_TAKER))
-    post_only = fields.get("post_only")
-    if post_only is not None and type(post_only) is not bool:
-        raise Malformed("post_only: expected true or false")
-    draft.flags = CMD_POST_ONLY if post_only else 0
-    instrument = read_symbol(draft, fields, catalog, required=True)
-    draft.price, has_price = read_steps(draft, fields, "price", instrument)
-    draft.stop, has_stop = read_steps(draft, fields, "stop_price", instrument)
-    draft.qty, has_qty = read_steps(draft, fields, "qty", instrument)
-    draft.display, has_display = read_steps(draft, fields, "display_qty", instrument)
-    has_expire, has_budget = fields.get("expire_ts_ns") is not None, fields.get("quote_budget") is not None
-    if has_expire:
-        draft.expire = read_whole(fields, "expire_ts_ns", 0, MAX_UNITS)
-    if has_budget:
-        draft.budget = _budget(fields, instrument)
-    draft.mask = (
-        (HAS_PRICE if has_price else 0)
-        | (HAS_STOP_PRICE if has_stop else 0)
-        | (HAS_QTY if has_qty else 0)
-        | (HAS_DISPLAY if has_display else 0)
-        | (HAS_EXPIRE if has_expire else 0)
-        | (HAS_BUDGET if has_budget else 0)
-    )
-    _check_terms(draft)
-
-
-def _budget(fields: dict[str, Any], instrument: Instrument | None) -> int:
-    """The budget in quote minor units, above zero; 0 where an unknown symbol leaves it without unit."""
-    try:
-        if instrument is None:
-            split_decimal(fields["quote_budget"])
-            return 0
-        units, exact = instrument.quote_asset.scale.parse(fields["quote_budget"])
-    except ValueError as error:
-        raise Malformed(f"quote_budget: expected a decimal string ({error})") from error
-    if not exact:
-        raise Malformed("quote_budget: expected whole minor units of the quote asset")
-    if units <= 0:
-        raise Malformed("quote_budget: expected a value above zero")
-    return units
-
-
-def _check_terms(draft: Draft) -> None:
-    """Which fields may stand together in a `place`."""
-    mask, kind = draft.mask, draft.type
-    if bool(mask & HAS_PRICE) != (kind in (_LIMIT, _STOP_LIMIT)):
-        raise Malformed("price: expected on limit and stop_limit, and only there")
-    if bool(mask & HAS_STOP_PRICE) != (kind in (_STOP, _STOP_LIMIT)):
-        raise Malformed("stop_price: expected on stop and stop_limit, and only there")
-    if draft.tif not in _TIFS_OF[kind]:
-        raise Malformed("tif: not possible with this type")
-    if draft.flags & CMD_POST_ONLY and (kind != _LIMIT or draft.tif not in (_GTC, _GTD)):
-        raise Malformed("post_only: expected with limit and gtc or gtd only")
-    if mask & HAS_BUDGET:
-        if mask & HAS_QTY:
-            raise Malformed("quote_budget: expected instead of qty, not with it")
-        if kind != _MARKET or draft.side != Side.BUY or draft.tif == _FOK or draft.stp == Stp.DECREMENT:
-            raise Malformed("quote_budget: expected on market buys without fok and decrement only")
-    elif not mask & HAS_QTY:
-        raise Malformed("qty: missing")
-    if draft.tif == _GTD and not mask & HAS_EXPIRE:
-        raise Malformed("expire_ts_ns: missing, gtd needs it")
-    if draft.tif != _GTD and mask & HAS_EXPIRE:
-        raise Malformed("expire_ts_ns: expected with gtd only")
-    # Stops, icebergs and good-till-date are read but not traded yet.
-    if mask & (HAS_STOP_PRICE | HAS_DISPLAY) or draft.tif == _GTD:
-        raise Malformed("type: stop, stop_limit, gtd and display_qty are not supported")
-
-
-def _target(draft: Draft, fields: dict[str, Any]) -> None:
-    """The order that a cancel or amend is about."""
-    if fields.get("order_id") is not None:
-        draft.order_id = read_whole(fields, "order_id", 1, MAX_UNITS)
-    if fields.get("orig_client_id") is not None:
-        draft.orig_client_id = read_whole(fields, "orig_client_id", 0, MAX_UNITS)
-    if not draft.order_id and draft.orig_client_id == NO_ID:
-        raise Malformed("orig_client_id: missing, expected it or order_id")
-
-
 def _cancel(draft: Draft, fields: dict[str, Any], catalog: Catalog) -> None:
     read_identity(draft, fields)
-    _target(draft, fields)
+    read_target(draft, fields)
 
 
 def _amend(draft: Draft, fields: dict[str, Any], catalog: Catalog) -> None:
     read_identity(draft, fields)
-    _target(draft, fields)
+    read_target(draft, fields)
     draft.flags = CMD_DECIMAL  # the text names no symbol: the engine, knowing the order, finds ticks and lots
     draft.price, draft.price_places = _decimal(draft, fields, "price", HAS_PRICE)
     draft.qty, draft.qty_places = _decimal(draft, fields, "qty", HAS_QTY)
     draft.stop, draft.stop_places = _decimal(draft, fields, "stop_price", HAS_STOP_PRICE)
     if not draft.mask:
         raise Malformed("price: missing, expected at least one of price, qty and stop_price")
-    # No order waits for a stop price yet.
-    if draft.mask & HAS_STOP_PRICE:
-        raise Malformed("stop_price: not supported")
 
 
 def _decimal(draft: Draft, fields: dict[str, Any], key: str, bit: int) -> tuple[int, int]:
@@ -206,6 +106,8 @@ def _decimal(draft: Draft, fields: dict[str, Any], key: str, bit: int) -> tuple[
 def _mass_cancel(draft: Draft, fields: dict[str, Any], catalog: Catalog) -> None:
     read_identity(draft, fields)
     read_symbol(draft, fields, catalog, required=False)
+    if fields.get("side") is not None:
+        draft.side, draft.flags = read_word(fields, "side", SIDES), CMD_ONE_SIDE
 
 
 def _account_only(draft: Draft, fields: dict[str, Any], catalog: Catalog) -> None:
@@ -216,6 +118,27 @@ def _symbol_only(draft: Draft, fields: dict[str, Any], catalog: Catalog) -> None
     read_symbol(draft, fields, catalog, required=False)
 
 
+def _state(draft: Draft, fields: dict[str, Any], catalog: Catalog) -> None:
+    draft.state = read_word(fields, "state", _STATES)
+    instrument = read_symbol(draft, fields, catalog, required=True)
+    draft.price = read_steps(draft, fields, "reference_price", instrument, HAS_PRICE)
+    if fields.get("band_ppm") is not None:
+        draft.min_qty = read_whole(fields, "band_ppm", 0, MAX_BAND_PPM)
+        draft.mask |= HAS_MIN
+
+
+def _delist_instrument(draft: Draft, fields: dict[str, Any], catalog: Catalog) -> None:
+    read_symbol(draft, fields, catalog, required=True)
+
+
+def _delist_asset(draft: Draft, fields: dict[str, Any], catalog: Catalog) -> None:
+    name = fields.get("asset")
+    asset = catalog.find_asset(name) if type(name) is str else None
+    if asset is None or not asset.listed:
+        raise Malformed("asset: expected a declared asset")
+    draft.symbol = asset.id
+
+
 def _time(draft: Draft, fields: dict[str, Any], catalog: Catalog) -> None:
     read_whole(fields, "ts_ns", 0, MAX_UNITS)
 
@@ -223,7 +146,8 @@ def _time(draft: Draft, fields: dict[str, Any], catalog: Catalog) -> None:
 _READERS: dict[str, tuple[int, Callable[[Draft, dict[str, Any], Catalog], None]]] = {
     "deposit": (int(Op.DEPOSIT), _transfer),
     "withdraw": (int(Op.WITHDRAW), _transfer),
-    "place": (int(Op.PLACE), _place),
+    "place": (int(Op.PLACE), read_place),
+    "replace": (int(Op.REPLACE), read_replace),
     "cancel": (int(Op.CANCEL), _cancel),
     "amend": (int(Op.AMEND), _amend),
     "mass_cancel": (int(Op.MASS_CANCEL), _mass_cancel),
@@ -231,52 +155,52 @@ _READERS: dict[str, tuple[int, Callable[[Draft, dict[str, Any], Catalog], None]]
     "unsuspend": (int(Op.UNSUSPEND), _account_only),
     "halt": (int(Op.HALT), _symbol_only),
     "resume": (int(Op.RESUME), _symbol_only),
+    "state": (int(Op.STATE), _state),
+    "delist_instrument": (int(Op.DELIST_INSTRUMENT), _delist_instrument),
+    "delist_asset": (int(Op.DELIST_ASSET), _delist_asset),
     "time": (int(Op.TIME), _time),
 }
 
-# --- the three ops that are views of their own ----------------------------------------------------------------------
+# --- a group ----------------------------------------------------------------------------------------------------------
 
 
-def fill_bust(command: np.ndarray, trade_seq: int, trade: np.void | None) -> None:
-    """Make a one-element COMMAND array the bust of ``trade`` (an EVENT record); trade_seq 0 where it is no trade."""
-    row = command.view(COMMAND_BUST)
-    row["op"], row["symbol"], row["account"], row["maker_account"] = Op.BUST, NO_SYMBOL, NO_ACCOUNT, NO_ACCOUNT
-    if trade is None or int(trade["type"]) != EventType.TRADE:
-        return
-    row["trade_seq"] = trade_seq
-    for name in ("side", "symbol", "account", "order_id", "maker_order_id", "price_ticks", "qty_lots", "fee",
-                 "maker_fee", "maker_account"):  # fmt: skip
-        row[name] = trade[name]
+def _members(fields: dict[str, Any]) -> list[dict[str, Any]]:
+    """The commands of a group; Malformed where they are none."""
+    members = fields.get("commands")
+    if type(members) is not list or not 1 <= len(members) <= GROUP_MAX:
+        raise Malformed(f"commands: expected a list of 1 to {GROUP_MAX}")
+    if not all(isinstance(member, dict) for member in members):
+        raise Malformed("commands: expected JSON objects")
+    return members
 
 
-def _wide(
-    op: str, fields: dict[str, Any], catalog: Catalog, trade_of: TradeOf | None, out: np.ndarray, at: int
-) -> None:
-    """Write a bust or listing to ``out[at]``."""
+def _write_group(fields: dict[str, Any], catalog: Catalog, buffer: memoryview, at: int) -> tuple[int, str | None]:
+    """Write a group's members from ``at`` on; how many, and what is wrong with the first that is malformed.
+
+    Raises Malformed where it can't be read as a group.
+    """
+    account = read_whole(fields, "account", 0, MAX_ACCOUNT)
     ts_ns = read_whole(fields, "ts_ns", 0, MAX_UNITS) if fields.get("ts_ns") is not None else 0
-    command = out[at : at + 1]
-    command.view(np.uint8)[:] = 0
-    if op == "bust":
-        trade_seq = read_whole(fields, "trade_seq", 1, MAX_UNITS)
-        fill_bust(command, trade_seq, trade_of(trade_seq) if trade_of is not None else None)
-    elif op == "list_asset":
-        fill_list_asset(command, *check_asset(fields, catalog, "list_asset"))
-    else:
-        symbol, base, quote, terms = check_instrument(fields, catalog, "list_instrument")
-        fill_list_instrument(command, symbol, base.id, quote.id, terms)
-    command["ts_ns"] = ts_ns
+    members = _members(fields)
+    wrong = None
+    for index, member in enumerate(members):
+        try:
+            draft = read_member(member, account, ts_ns, catalog)
+        except Malformed as error:
+            wrong = wrong or f"commands[{index}].{error}"
+            draft = _refused(Op.PLACE, {"account": account, "ts_ns": ts_ns, "client_id": member.get("client_id")})
+        if index < len(members) - 1:
+            draft.flags |= CMD_GROUP
+        draft.pack_into(buffer, (at + index) * RECORD_SIZE)
+    return len(members), wrong
 
-
-_WIDE_OPS = frozenset(("bust", "list_asset", "list_instrument"))
-_OP_OFFSET = int(COMMAND.fields["op"][1])  # type: ignore[index]
-_LISTINGS = (int(Op.LIST_ASSET), int(Op.LIST_INSTRUMENT))
 
 # --- the entry points -------------------------------------------------------------------------------------------------
 
 
-def _malformed(fields: object, buffer: memoryview, at: int) -> None:
-    """Write MALFORMED with whatever of time, account and client id can be read."""
-    draft = Draft(int(Op.MALFORMED))
+def _refused(op: Op, fields: object) -> Draft:
+    """A malformed command with whatever of time, account and client id can be read."""
+    draft = Draft(int(op))
     draft.refuse = int(Reason.MALFORMED)
     if isinstance(fields, dict):
         for key, attribute, high in (
@@ -287,41 +211,34 @@ def _malformed(fields: object, buffer: memoryview, at: int) -> None:
             value = fields.get(key)
             if type(value) is int and 0 <= value <= high:
                 setattr(draft, attribute, value)
-    draft.pack_into(buffer, at * RECORD_SIZE)
+    return draft
 
 
-def decode_object(
-    fields: object, catalog: Catalog, out: np.ndarray, at: int, trade_of: TradeOf | None = None
-) -> str | None:
-    """Write the command of one parsed JSON value to ``out[at]``.
-
-    Returns None, or where the command is malformed the field and what was expected of it.
-    """
-    return _decode_object(fields, catalog, out, memoryview(out.view(np.uint8)), at, trade_of)
-
-
-def _decode_object(
+def _write(
     fields: object, catalog: Catalog, out: np.ndarray, buffer: memoryview, at: int, trade_of: TradeOf | None
-) -> str | None:
+) -> tuple[int, str | None]:
+    """Write one command to ``out[at]`` and after; how many records, and where it is malformed, the field and why."""
     try:
         if not isinstance(fields, dict):
             raise Malformed("command: expected a JSON object")
         op = fields.get("op")
         entry = _READERS.get(op) if type(op) is str else None
-        if entry is None and type(op) is str and op in _WIDE_OPS:
-            _wide(op, fields, catalog, trade_of, out, at)
-            return None
         if entry is None:
-            raise Malformed("op: expected a known op")
+            if op == "group":
+                return _write_group(fields, catalog, buffer, at)
+            if type(op) is not str or op not in WIDE_OPS:
+                raise Malformed("op: expected a known op")
+            write_wide(op, fields, catalog, trade_of, out[at : at + 1])
+            return 1, None
         draft = Draft(entry[0])
         if fields.get("ts_ns") is not None:
             draft.ts_ns = read_whole(fields, "ts_ns", 0, MAX_UNITS)
         entry[1](draft, fields, catalog)
         draft.pack_into(buffer, at * RECORD_SIZE)
     except (Malformed, ConfigError) as error:
-        _malformed(fields, buffer, at)
-        return str(error)
-    return None
+        _refused(Op.MALFORMED, fields).pack_into(buffer, at * RECORD_SIZE)
+        return 1, str(error)
+    return 1, None
 
 
 def parse_json(line: bytes | bytearray | memoryview | str) -> object:
@@ -332,36 +249,52 @@ def parse_json(line: bytes | bytearray | memoryview | str) -> object:
         return None
 
 
-def decode(command: object, catalog: Catalog, trade_of: TradeOf | None = None) -> np.void:
-    """One command, as JSON text or as a parsed object, to a COMMAND record. Never raises on content."""
-    out = np.zeros(1, COMMAND)
+def decode_all(command: object, catalog: Catalog, trade_of: TradeOf | None = None) -> tuple[np.ndarray, str | None]:
+    """The COMMAND records of one command (JSON text or a parsed object): one, or the 1 to 16 of a `group`.
+
+    With them None, or where (part of) it is malformed, the field and what was expected of it. Content never raises.
+    """
+    out = np.zeros(GROUP_MAX, COMMAND)
     fields = parse_json(command) if isinstance(command, bytes | bytearray | memoryview | str) else command
-    decode_object(fields, catalog, out, 0, trade_of)
-    record: np.void = out[0]
+    count, wrong = _write(fields, catalog, out, memoryview(out.view(np.uint8)), 0, trade_of)
+    return out[:count], wrong
+
+
+def decode(command: object, catalog: Catalog, trade_of: TradeOf | None = None) -> np.void:
+    """The COMMAND record of a command that is one record; a `group` of more is MALFORMED here, see `decode_all`."""
+    records, _ = decode_all(command, catalog, trade_of)
+    if len(records) > 1:
+        records, _ = decode_all(None, catalog)
+    record: np.void = records[0]
     return record
 
 
 def explain(command: object, catalog: Catalog) -> str | None:
     """What is malformed about a command, naming the field; None where nothing is."""
-    fields = parse_json(command) if isinstance(command, bytes | bytearray | memoryview | str) else command
-    return decode_object(fields, catalog, np.zeros(1, COMMAND), 0)
+    return decode_all(command, catalog)[1]
 
 
 def decode_lines(
     lines: Sequence[bytes | str], catalog: Catalog, out: np.ndarray, trade_of: TradeOf | None = None
-) -> int:
-    """Decode lines into ``out`` (contiguous COMMAND records) from the front; returns how many were decoded.
+) -> tuple[int, int]:
+    """Decode lines into ``out`` (contiguous COMMAND records, at least GROUP_MAX) from the front.
 
-    It stops when ``out`` is full, *after* a listing (fold the `listed` event into the catalog before going on) and
-    *before* a bust that isn't first (its trade may be made by the lines before: run those first).
+    Returns how many lines were decoded, and how many records they are. It stops when ``out`` has no room for a group
+    more, *after* a listing, change or delisting (fold its event into the catalog before going on) and *before* a bust
+    that isn't first (its trade may be made by the lines before: run those first).
     """
-    count = min(len(lines), len(out))
+    if len(out) < GROUP_MAX:
+        raise ValueError(f"out: expected room for a group, {GROUP_MAX} records, found {len(out)}")
     buffer = memoryview(out.view(np.uint8))
-    for at in range(count):
-        fields = parse_json(lines[at])
+    at = 0
+    for count, line in enumerate(lines):
+        if at + GROUP_MAX > len(out):
+            return count, at
+        fields = parse_json(line)
         if at and isinstance(fields, dict) and fields.get("op") == "bust":
-            return at
-        _decode_object(fields, catalog, out, buffer, at, trade_of)
-        if buffer[at * RECORD_SIZE + _OP_OFFSET] in _LISTINGS:
-            return at + 1
-    return count
+            return count, at
+        written, _ = _write(fields, catalog, out, buffer, at, trade_of)
+        at += written
+        if buffer[(at - 1) * RECORD_SIZE + _OP_OFFSET] in LISTING_OPS:
+            return count + 1, at
+    return len(lines), at

@@ -25,6 +25,7 @@ BOUNDS = {
     "engine.max_instruments": (1, 1 << 20),
     "engine.max_assets": (1, 1 << 20),
     "engine.max_events": (512, 1 << 24),
+    "entry.silent_ms": (500, 1 << 31),
     "ring.capacity": (64, 1 << 28),
     "ring.market_capacity": (64, 1 << 28),
     "ring.lane_capacity": (64, 1 << 24),
@@ -48,6 +49,13 @@ class EngineSettings:
     max_instruments: int = 1 << 12
     max_assets: int = 1 << 10
     max_events: int = 16384  # that one command may emit; at most a quarter of the ring
+
+
+@dataclass(frozen=True)
+class EntrySettings:
+    """silent_ms: a session that asked for cancel on disconnect counts as gone when nothing came from it so long."""
+
+    silent_ms: int = 5000
 
 
 @dataclass(frozen=True)
@@ -123,6 +131,7 @@ class Settings:
     """Everything that can be configured."""
 
     engine: EngineSettings = field(default_factory=EngineSettings)
+    entry: EntrySettings = field(default_factory=EntrySettings)
     ring: RingSettings = field(default_factory=RingSettings)
     journal: JournalSettings = field(default_factory=JournalSettings)
     consumers: ConsumerSettings = field(default_factory=ConsumerSettings)

@@ -11,12 +11,12 @@ import numpy as np
 from client.python.entry_client import EntryClient, NoAnswer
 from client.python.lane_client import LaneClient
 from config.catalog import Catalog
-from config.json_commands import decode_lines
+from config.json_commands import LISTING_OPS, decode_lines
 from consumers.journal.format import JournalError
 from consumers.journal.reader import JournalReader
 from ops.output import say
 from ops.run_file import RunFile, live_run
-from ringbuf.codes import NO_ID, EventType, Op
+from ringbuf.codes import CMD_GROUP, GROUP_MAX, NO_ID, EventType, Op
 from ringbuf.records import COMMAND
 from ringbuf.shm import SegmentError
 
@@ -32,7 +32,7 @@ STALL_S = 30.0  # without an answer so long from a living pipeline: the answers 
 PROGRESS_S = 2.0
 _READ = 65536
 # Sent twice without a client id these would count twice.
-_ONCE = np.array([Op.DEPOSIT, Op.WITHDRAW, Op.PLACE, Op.AMEND], np.uint8)
+_ONCE = np.array([Op.DEPOSIT, Op.WITHDRAW, Op.PLACE, Op.AMEND, Op.REPLACE], np.uint8)
 
 
 class FeedFailed(Exception):
@@ -134,10 +134,10 @@ class Feed:
             return lines
         if not self._pending and not self._ready:
             self._history.refresh()
-        out = np.zeros(len(lines), COMMAND)
-        count = decode_lines(lines, self._history.catalog, out, self._history.trade_of)
-        listed = int(out["op"][count - 1]) in (Op.LIST_ASSET, Op.LIST_INSTRUMENT)
-        self._ready.extend(out[at : at + 1] for at in range(count))
+        out = np.zeros(len(lines) + GROUP_MAX, COMMAND)
+        count, records = decode_lines(lines, self._history.catalog, out, self._history.trade_of)
+        listed = int(out["op"][records - 1]) in LISTING_OPS
+        self._ready.extend(out[at : at + 1] for at in range(records))
         if listed:
             while self._ready or self._pending:
                 self._push()
@@ -154,6 +154,8 @@ class Feed:
         if room <= 0:
             return
         batch = [self._ready.popleft() for _ in range(room)]
+        while self._ready and batch[-1]["flags"][0] & CMD_GROUP:  # the others of its group with it
+            batch.append(self._ready.popleft())
         fitted = self._link.send(np.concatenate(batch))
         self._ready.extendleft(reversed(batch[fitted:]))
         self._pending.extend(batch[:fitted])
@@ -166,7 +168,7 @@ class Feed:
         now_s = time.monotonic()
         # First those that entry had no room for: the others are taken off the front, one an answer.
         refused = events[events["seq"] == 0]
-        for one in refused:
+        for one in refused[::-1]:  # to the front, in the order that they had
             self._again(int(one["account"]), int(one["client_id"]))
         if len(refused):
             self._window = SAFE_WINDOW

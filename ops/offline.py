@@ -12,7 +12,7 @@ from config.json_commands import decode_lines
 from config.json_events import encode_lines
 from engine.core import Engine
 from engine.state import Limits
-from ringbuf.codes import EventType, OrderType, Reason, Side, Tif
+from ringbuf.codes import GROUP_MAX, EventType, OrderType, Reason, Side, Tif
 from ringbuf.records import COMMAND
 
 CHUNK_LINES = 8192
@@ -84,13 +84,13 @@ class OfflineRun:
 
     def feed(self, lines: list[bytes]) -> Iterator[np.ndarray]:
         """Run commands, one a line; yields the events (EVENT records) in order."""
-        buffer = np.zeros(len(lines), COMMAND)
+        buffer = np.zeros(len(lines) + GROUP_MAX, COMMAND)
         done = 0
         while done < len(lines):
-            count = decode_lines(lines[done:], self.catalog, buffer, self.trades.find)
-            done += count
-            self.commands += count
-            yield self._run(buffer[:count])
+            taken, records = decode_lines(lines[done:], self.catalog, buffer, self.trades.find)
+            done += taken
+            self.commands += taken
+            yield self._run(buffer[:records])
 
     def feed_file(self, commands: BinaryIO, events_out: BinaryIO) -> None:
         """Run a whole file of commands and write the events as JSON Lines, the seed's listings first."""

@@ -10,6 +10,7 @@ import os
 import numpy as np
 
 from ringbuf.atomics import copy_bytes, load, load_acquire, load_u32, pause, store, store_release, store_u32
+from ringbuf.codes import CMD_GROUP
 from ringbuf.cursor import encode_name
 from ringbuf.head import attach_ready, check_capacity, check_places, finish, head_of, make
 from ringbuf.jit import inline, kernel_of
@@ -41,6 +42,8 @@ _LANES_AT = head_offset("first_seq")
 _SLOTS_AT = head_offset("slots_at")
 _INGRESS_AT = offset_of(COMMAND, "ingress_ns")
 _SESSION_AT = offset_of(COMMAND, "session")
+_OP_AT = offset_of(COMMAND, "op")
+_GROUP_BIT = CMD_GROUP << 8  # in the 32 bits from op on, flags come second
 _SESSION_BITS = 24
 _SESSION_MASK = (1 << _SESSION_BITS) - 1
 NAME_LIMIT = 64
@@ -116,7 +119,7 @@ def lanes_wait_futex(addr, seen_addr, timeout_ns):  # type: ignore[no-untyped-de
 
 @inline
 def lane_send(addr, lane, source, count):  # type: ignore[no-untyped-def]
-    """Producer only: put in as many of `count` commands at `source` as fit; returns how many.
+    """Producer only: put in as many of `count` commands at `source` as fit, of a group all or none; returns how many.
 
     Stamps the lane into the session's top byte and the wall clock where ingress_ns is 0; wakes the engine.
     """
@@ -129,6 +132,9 @@ def lane_send(addr, lane, source, count):  # type: ignore[no-untyped-def]
         store(line + LANE_SEEN_AT, consumed)
         room = capacity - (produced - consumed)
     fits = count if count < room else room
+    if fits < count:
+        while fits > 0 and load_u32(source + (fits - 1) * RECORD_SIZE + _OP_AT) & _GROUP_BIT != 0:
+            fits -= 1
     if fits <= 0:
         return 0
     now = clock_ns(REALTIME)
@@ -172,7 +178,7 @@ class Producer:
         self.name = name
 
     def send(self, commands: np.ndarray) -> int:
-        """Put in commands (COMMAND, or a view of it); returns how many fitted, from the first on.
+        """Put in commands (COMMAND, or a view of it); returns how many fitted, from the first on (of a group all).
 
         The session's top byte and a missing ingress_ns are filled in the lane; `commands` stays as it is.
         """
@@ -362,3 +368,4 @@ def _lines(segment: Segment, lanes: int) -> np.ndarray:
 
 
 assert offset_of(LANE, "name") == LANE_NAME_AT
+assert offset_of(COMMAND, "flags") == _OP_AT + 1 and _OP_AT % 4 == 0

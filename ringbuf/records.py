@@ -169,7 +169,7 @@ COMMAND_LIST_ASSET = np.dtype(
 COMMAND_LIST_INSTRUMENT = np.dtype([*_COMMAND_HEAD, *_LISTING, *_COMMAND_TAIL])
 
 # A bust brings the trade it undoes, as the journal has it: the engine keeps no history.
-# trade_seq 0 = there is no such trade. Filled by config.json_commands from the journal.
+# trade_seq 0 = there is no such trade. Filled by config.wide_commands from the journal.
 COMMAND_BUST = np.dtype(
     [
         *_COMMAND_HEAD,

@@ -860,14 +860,18 @@ static inline int64_t ml_ring_read(const void *ring, int64_t last, int64_t most,
     return count;
 }
 
-/* Put as many of `count` commands as fit into a lane that this process owns, wake the engine; returns how many. The
- * lane is owned by who put its owner word (start << 22 | pid, see docs/wire.md) there under the segment's flock. */
+/* Put as many of `count` commands as fit into a lane that this process owns (of a group all or none), wake the engine;
+ * returns how many. The lane is owned by who put its owner word (start << 22 | pid, see docs/wire.md) there under the
+ * segment's flock. */
 static inline int64_t ml_lane_send(void *lanes, int64_t lane, const ml_command *commands, int64_t count) {
     const ml_segment_head *head = (const ml_segment_head *)lanes;
     char *line = (char *)lanes + ML_LANE_LINES_AT + lane * ML_LANE_SIZE;
     int64_t produced = ml_load(line, ML_LANE_PRODUCED_AT);
     int64_t room = head->capacity - (produced - ml_load(line, ML_LANE_CONSUMED_AT));
-    if (count > room) count = room;
+    if (count > room) {
+        count = room;
+        while (count > 0 && commands[count - 1].flags & ML_CMD_GROUP) count--;
+    }
     if (count <= 0) return 0;
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from config.json_commands import fill_bust
+from config.wide_commands import fill_bust
 from consumers.balances.store import NAME, TABLES, BalanceFold
 from consumers.runtime import run
 from consumers.store import Store

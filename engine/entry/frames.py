@@ -7,9 +7,7 @@ begins with { and holds no zero byte, a record always holds some.
 import numpy as np
 import orjson
 
-from config.catalog import Catalog
-from config.json_commands import TradeOf, decode_object
-from ringbuf.codes import FLAG_LAST, NO_ID, EventType, Reason
+from ringbuf.codes import CMD_GROUP, FLAG_LAST, NO_ID, EventType, Reason
 from ringbuf.records import COMMAND, EVENT, RECORD_SIZE
 
 
@@ -28,18 +26,18 @@ def as_json(frame: bytes) -> object:
         raise FrameError(f"frame: expected one JSON object ({error})") from error
 
 
-def json_command(value: object, catalog: Catalog, trade_of: TradeOf) -> tuple[np.ndarray, str | None]:
-    """One COMMAND (shape (1,)) of a parsed value, and what is malformed about it."""
-    command = np.zeros(1, COMMAND)
-    wrong = decode_object(value, catalog, command, 0, trade_of)
-    return command, wrong
-
-
 def binary_commands(frame: bytes) -> np.ndarray:
     """COMMAND records of a frame, one's own copy; FrameError where its length is none of 128·n."""
     if not frame or len(frame) % RECORD_SIZE:
         raise FrameError(f"frame: expected a JSON object or 128·n bytes of commands, found {len(frame)} bytes")
     return np.frombuffer(frame, COMMAND).copy()
+
+
+def whole_groups(commands: np.ndarray, count: int) -> int:
+    """How many of the first `count` COMMAND records are not of a group that goes on behind them."""
+    while count and commands["flags"][count - 1] & CMD_GROUP:
+        count -= 1
+    return count
 
 
 def notice(fields: dict[str, object]) -> bytes:

@@ -6,6 +6,8 @@ can take back. A client that is not answered (restart of this process, of the en
 A binary command may name the session it belongs to (from the answer to hello). One of another session is not taken,
 the notice says which session this is: so what a client had queued for an entry that died never overtakes what was
 lost with it, which could then only be refused as `duplicate_client_id`.
+
+A session that asked for it in its hello is guarded: see `engine.entry.guards`.
 """
 
 import logging
@@ -21,6 +23,8 @@ import orjson
 import zmq
 
 from config.catalog import Catalog
+from config.command_text import MAX_ACCOUNT, Malformed, read_whole, read_word
+from config.json_commands import decode_all
 from config.json_events import encode
 from consumers.journal.format import JournalError
 from consumers.journal.reader import JournalReader
@@ -28,13 +32,14 @@ from engine.entry.frames import (
     FrameError,
     as_json,
     binary_commands,
-    json_command,
     notice,
     overloaded_json,
     overloaded_records,
+    whole_groups,
 )
+from engine.entry.guards import Guards
 from engine.entry.routing import Routes
-from engine.entry.vetting import malformed_command, vet
+from engine.entry.vetting import disconnect_command, malformed_command, vet
 from ringbuf.cursor import CursorSource, CursorState
 from ringbuf.lanes import Lanes
 from ringbuf.reader import Lapped, RingReader
@@ -48,6 +53,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 NAME = "entry"
+GUARDED = "entry-guarded.json"  # in DATA: accounts whose orders end when their session goes
 TAKE = 256  # messages read before answers are looked at again
 BATCH = 4096
 BUSY_MS = 1
@@ -57,7 +63,8 @@ DRAIN_S = 2.0
 NUMBERS = 1 << 24  # of sessions in one lane
 SESSIONS = 1 << 16  # remembered at most: clients that went away are not noticed before something is sent to them
 MESSAGE_BYTES = 16 << 20  # a larger frame ends its connection
-BINARY = 1  # lowest bit of a session number: the form in which its commands came and its answers go
+FORMS = {"json": 0, "binary": 1}
+BINARY = FORMS["binary"]  # lowest bit of a session number: the form in which its commands came and its answers go
 
 
 class Session:
@@ -91,6 +98,7 @@ class Entry:
         self.socket.setsockopt(zmq.LINGER, 1000)
         self.socket.setsockopt(zmq.SNDHWM, 100_000)
         self.socket.bind(f"tcp://{context.settings.ports.host}:{context.port_base}")
+        self.guards = Guards(context.data / GUARDED, context.settings.entry.silent_ms / 1000)
         self._by_identity: dict[bytes, Session] = {}
         self._by_number: dict[int, Session] = {}
         # Not from 0: after a restart, answers to the sessions of before must find nobody rather than somebody else.
@@ -114,16 +122,23 @@ class Entry:
 
     def take(self) -> int:
         """Read what clients sent and pass it to the lane; how many messages."""
-        for taken in range(TAKE):
+        taken = 0
+        touched: dict[int, Session] = {}
+        while taken < TAKE:
             try:
                 identity, *frames = self.socket.recv_multipart(zmq.NOBLOCK)
             except zmq.Again:
-                return taken
+                break
+            taken += 1
             session = self._session(identity)
+            self.guards.heard(session.number)
             for frame in frames:
                 self._frame(session, frame)
+            touched[session.number] = session
+        self.guards.store()  # before anybody is told that it is guarded
+        for session in touched.values():
             self._flush(session)
-        return TAKE
+        return taken
 
     def _session(self, identity: bytes) -> Session:
         session = self._by_identity.pop(identity, None)
@@ -139,6 +154,7 @@ class Entry:
         return session
 
     def _forget(self, session: Session) -> None:
+        self.guards.lost(session.number)
         self._by_identity.pop(session.identity, None)
         self._by_number.pop(session.number, None)
 
@@ -155,32 +171,58 @@ class Entry:
         if isinstance(value, dict) and value.get("op") == "hello":
             self._hello(session, value)
             return
-        command, wrong = json_command(value, self.catalog, self.trade_of)
+        if isinstance(value, dict) and value.get("op") == "ping":
+            session.frames.append(notice({"op": "pong"}))
+            return
+        commands, wrong = decode_all(value, self.catalog, self.trade_of)
         if wrong is not None:
             session.frames.append(notice({"error": wrong}))
-        self._send(session, command, 0)
+        self._send(session, commands, 0)
 
     def _records(self, session: Session, commands: np.ndarray) -> None:
         """Binary commands; those of another session end the message here."""
         meant = commands["session"] & (NUMBERS - 1)
         others = np.flatnonzero((meant != 0) & (meant != session.number | BINARY))
         if len(others):
-            commands = commands[: others[0]]
+            commands = commands[: whole_groups(commands, int(others[0]))]
             session.frames.append(notice({"op": "hello", "session": session.number | BINARY}))
         for wrong in vet(commands, self.catalog, self.trade_of):
             session.frames.append(notice({"error": wrong}))
         self._send(session, commands, BINARY)
 
     def _hello(self, session: Session, hello: dict[str, Any]) -> None:
-        if hello.get("cancel_on_disconnect"):
-            session.frames.append(notice({"error": "cancel_on_disconnect: not part of this version"}))
+        try:
+            form = read_word(hello, "format", FORMS, 0)
+            guard = hello.get("cancel_on_disconnect")
+            if guard is not None and type(guard) is not bool:
+                raise Malformed("cancel_on_disconnect: expected true or false")
+            if guard:
+                self.guards.watch(session.number, read_whole(hello, "account", 0, MAX_ACCOUNT))
+        except Malformed as error:
+            session.frames.append(notice({"error": str(error)}))
             return
-        form = hello.get("format", "json")
-        if form not in ("json", "binary"):
-            session.frames.append(notice({"error": "format: expected json or binary"}))
-            return
-        number = session.number | BINARY if form == "binary" else session.number
-        session.frames.append(notice({"op": "hello", "session": number}))
+        if guard is False:
+            self.guards.release(session.number)
+        answer: dict[str, object] = {"op": "hello", "session": session.number | form}
+        guarded = self.guards.account_of(session.number)
+        if guarded is not None:
+            silent_ms = round(self.guards.silent_s * 1000)
+            answer |= {"cancel_on_disconnect": True, "account": guarded, "silent_ms": silent_ms}
+        session.frames.append(notice(answer))
+
+    def end_silent(self, now_s: float) -> None:
+        """End the orders of accounts whose session is silent for too long; where there is no room, the next time."""
+        for number, account in self.guards.look(now_s):
+            # Of no session: whoever placed the orders hears of each of them in its own form.
+            if not self.lane.send(disconnect_command(account)):
+                break
+            log.info("entry: account %d: its session is gone, its orders are ended", account)
+            self.guards.release(number)
+            session = self._by_number.get(number)
+            if session is not None:
+                session.frames.append(notice({"op": "disconnected", "account": account}))
+                self._flush(session)
+        self.guards.store()
 
     def _send(self, session: Session, commands: np.ndarray, form: int) -> None:
         """Into the lane; what finds no room is answered `overloaded` here, without an event."""
@@ -280,6 +322,8 @@ def _loop(entry: Entry, told: list[int]) -> None:
             entry.cursor.beat(CursorState.STOPPING if told else CursorState.RUNNING, CursorSource.RING)
             if os.getppid() != parent or not entry.ring.is_current:
                 told.append(0)
+            if not told:
+                entry.end_silent(now_s)
         if told:
             stop_s = stop_s or now_s + DRAIN_S
             if not entry.outstanding() or now_s > stop_s:

@@ -8,13 +8,12 @@ import numpy as np
 import orjson
 
 from client.python.entry_client import EntryClient, NoAnswer
-from config.json_commands import decode_object, parse_json
+from config.json_commands import decode_all
 from config.json_events import encode_all
 from ops.feeding import History
 from ops.output import print_json, say
 from ops.run_file import require_run
 from ringbuf.codes import FLAG_LAST
-from ringbuf.records import COMMAND
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -54,19 +53,20 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _answers(client: EntryClient, history: History, text: str, timeout_s: float) -> list[dict[str, Any]]:
-    """Send one command and wait for all its events; NoAnswer where they do not come."""
-    command = np.zeros(1, COMMAND)
-    wrong = decode_object(parse_json(text), history.catalog, command, 0, history.trade_of)
+    """Send one command (a group is several records) and wait for all its events; NoAnswer where they do not come."""
+    commands, wrong = decode_all(text, history.catalog, history.trade_of)
     if wrong is not None:
         say(f"send: {wrong}")
-    client.send(command)
+    client.send(commands)
+    unanswered = len(commands)
     deadline = time.monotonic() + timeout_s
     events: list[np.ndarray] = []
     while (left := deadline - time.monotonic()) > 0:
         found = client.receive(int(left * 1000) + 1)
         found = found[found["session"] == client.session]
         events.append(found)
-        if np.any(found["flags"] & FLAG_LAST != 0):
+        unanswered -= int(np.count_nonzero(found["flags"] & FLAG_LAST))
+        if unanswered <= 0:
             every = np.concatenate(events)
             history.catalog.fold_all(every)
             return encode_all(every, history.catalog)

@@ -6,7 +6,17 @@ import pytest
 
 from config.instruments import build_catalog
 from config.json_events import encode, encode_lines
-from ringbuf.codes import NO_ACCOUNT, NO_ID, NO_SYMBOL, EventType, OrderType, Reason, Side
+from ringbuf.codes import (
+    NO_ACCOUNT,
+    NO_ID,
+    NO_SYMBOL,
+    ORDER_PAIRED,
+    EventType,
+    OrderType,
+    Reason,
+    Side,
+    SymbolState,
+)
 from ringbuf.records import EVENT, EVENT_ORDER
 from tests.config.cases import tables
 
@@ -53,3 +63,61 @@ def test_absent_fields_are_left_out_line_by_line() -> None:
     assert lines[1] == {
         "seq": 9, "ts_ns": 0, "type": "deposited", "account": 7, "client_id": 1, "asset": "USDT", "amount": "5.000000",
     }  # fmt: skip
+
+
+def order_event(kind: OrderType, event_type: EventType = EventType.ACCEPTED, **terms: int) -> np.ndarray:
+    """An event about an order's terms."""
+    event = record(event_type, symbol=0, account=7, client_id=3, order_id=9)
+    order = event.view(EVENT_ORDER)
+    order["order_type"], order["qty_lots"] = kind, 5000
+    for name, value in terms.items():
+        order[name] = value
+    return event
+
+
+def test_a_waiting_order_tells_its_own_terms_and_no_others() -> None:
+    common = {"seq": 9, "ts_ns": 0, "type": "accepted", "symbol": "BTC-USDT", "account": 7, "client_id": 3,
+              "order_id": 9, "side": "buy", "qty": "0.5000"}  # fmt: skip
+    trailing = order_event(OrderType.TRAILING_STOP, stop_price_ticks=100, trail_ticks=5)
+    assert encode(trailing[0], CATALOG) == common | {
+        "order_type": "trailing_stop", "stop_price": "1.00", "trail": "0.05",
+    }  # fmt: skip
+    profit = order_event(
+        OrderType.TAKE_PROFIT_LIMIT, stop_price_ticks=100, price_ticks=90, display_lots=10, expire_ts_ns=77
+    )
+    assert encode(profit[0], CATALOG) == common | {
+        "order_type": "take_profit_limit", "price": "0.90", "stop_price": "1.00", "display_qty": "0.0010",
+        "expire_ts_ns": 77,
+    }  # fmt: skip
+    amended = encode(order_event(OrderType.STOP, EventType.AMENDED, stop_price_ticks=100)[0], CATALOG)
+    assert "price" not in amended and "order_type" not in amended and amended["stop_price"] == "1.00"
+
+
+def test_of_a_paired_order_the_request_is_the_partners_client_id() -> None:
+    paired = encode(order_event(OrderType.STOP, order_flags=ORDER_PAIRED, request_id=0)[0], CATALOG)
+    assert paired["oco_client_id"] == 0 and "request_id" not in paired
+    amended = order_event(OrderType.STOP, EventType.AMENDED, order_flags=ORDER_PAIRED, request_id=4)
+    told = encode(amended[0], CATALOG)
+    assert told["request_id"] == 4 and "oco_client_id" not in told
+
+
+def test_a_state_tells_its_word_and_what_is_set() -> None:
+    event = record(EventType.STATE, symbol=0, side=SymbolState.AUCTION)
+    common = {"seq": 9, "ts_ns": 0, "type": "state", "symbol": "BTC-USDT"}
+    assert encode(event[0], CATALOG) == common | {"state": "auction"}
+    event["price_ticks"], event["qty_lots"], event["reason"] = 5_000_000, 20_000, Reason.VOLATILITY
+    assert encode(event[0], CATALOG) == common | {
+        "state": "auction", "reference_price": "50000.00", "band_ppm": 20_000, "reason": "volatility",
+    }  # fmt: skip
+
+
+def test_an_uncross_tells_price_and_quantity() -> None:
+    event = record(EventType.UNCROSSED, symbol=0, price_ticks=100, qty_lots=5)
+    told = encode(event[0], CATALOG)
+    assert (told["type"], told["price"], told["qty"]) == ("uncrossed", "1.00", "0.0005")
+
+
+def test_every_event_type_has_a_form() -> None:
+    for kind in EventType:
+        if kind not in (EventType.LISTED_ASSET, EventType.LISTED_INSTRUMENT, EventType.CHANGED_INSTRUMENT):
+            assert encode(record(kind, symbol=0)[0], CATALOG)["type"], kind

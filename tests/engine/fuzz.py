@@ -17,7 +17,7 @@ import numpy as np
 import ringbuf.jit  # noqa: F401  (names the compile cache before kernels are made)
 from config.catalog import Catalog
 from config.instruments import build_catalog
-from config.json_commands import fill_bust
+from config.wide_commands import fill_bust
 from engine.core import Engine
 from engine.entry.vetting import vet
 from engine.state import Limits

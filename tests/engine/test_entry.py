@@ -274,7 +274,8 @@ def test_hello_tells_the_session_and_refuses_what_it_does_not_know(client: Clien
     text, binary = client.ask({"op": "hello"}), client.ask({"op": "hello", "format": "binary"})
     assert text["session"] > 0 and binary["session"] == text["session"] + 1
     assert client.ask({"op": "hello", "format": "xml"})["error"].startswith("format:")
-    assert client.ask({"op": "hello", "cancel_on_disconnect": True})["error"].startswith("cancel_on_disconnect:")
+    assert client.ask({"op": "hello", "cancel_on_disconnect": True})["error"].startswith("account:")
+    assert client.ask({"op": "hello", "cancel_on_disconnect": 1})["error"].startswith("cancel_on_disconnect:")
 
 
 def test_commands_meant_for_another_session_are_not_taken(client: Client) -> None:

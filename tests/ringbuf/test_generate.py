@@ -42,6 +42,7 @@ int main(int argc, char **argv) {
     ml_command commands[70] = {{0}};
     for (int i = 0; i < 70; i++) commands[i].client_id = i;
     commands[0].session = 0xFF000005u;
+    for (int i = 60; i < 69; i++) commands[i].flags = ML_CMD_GROUP;
     printf("\\n%lld\\n", (long long)ml_lane_send(lanes, 1, commands, 70));
     return 0;
 }
@@ -116,11 +117,11 @@ def test_a_c_program_reads_the_ring_and_fills_a_lane(segment_name, tmp_path):
             command = [program, segment_name, lanes_name, str(last)]
             return subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
 
-        assert run(100) == [" ".join(map(str, [20, *range(101, 121)])), "64"]
-        assert run(10) == ["-1", "0"]
+        assert run(100) == [" ".join(map(str, [20, *range(101, 121)])), "60"]  # the group from 60 on finds no room
+        assert run(10) == ["-1", "4"]
         got = taken(lanes, 1)
         assert got.dtype == COMMAND
-        assert got["client_id"].tolist() == list(range(64))
+        assert got["client_id"].tolist() == [*range(60), *range(4)]
         assert got["session"][0] == 1 << 24 | 5
         assert (got["ingress_ns"] > 0).all()
     finally:

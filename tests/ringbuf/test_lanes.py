@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from ringbuf.atomics import copy_bytes
+from ringbuf.codes import CMD_GROUP
 from ringbuf.jit import kernel
 from ringbuf.lanes import Lanes, lane_consumed, lane_produced, lane_release, lane_slot
 from ringbuf.records import COMMAND
@@ -165,3 +166,17 @@ def test_bad_settings_are_refused_by_name(segment_name, lanes, capacity, names, 
 def test_a_session_beyond_24_bits_is_refused(segment_name):
     with pytest.raises(SegmentError, match="session"):
         Lanes.create(segment_name, 1, 64).producer("a").session(1 << 24)
+
+
+def test_of_a_group_all_go_in_or_none(segment_name):
+    lanes = Lanes.create(segment_name, 2, 64)
+    producer = lanes.producer("entry")
+    batch = commands(0, 70)
+    batch["flags"][60:69] = CMD_GROUP  # 60 … 69 are one group
+    assert producer.send(batch) == 60
+    assert producer.send(batch[60:]) == 0
+    assert taken(lanes, 0)["client_id"].tolist() == list(range(60))
+    assert producer.send(batch[60:]) == 10
+    got = taken(lanes, 0)
+    assert got["client_id"].tolist() == list(range(60, 70))
+    assert (got["flags"] == [CMD_GROUP] * 9 + [0]).all()

@@ -1,0 +1,86 @@
+"""Cancel on disconnect: whose orders are ended when a session that asked for it is no longer heard.
+
+A ROUTER does not see a client go, so silence counts: a guarded session has to be heard (any message, a ping too)
+within `silent_s`. Which accounts are guarded stands in a file as well, so that they still are after entry's own end:
+sessions do not outlive it, and such an account counts as last heard when entry began again, until a new session asks
+for it or the time is up.
+"""
+
+import json
+import os
+from pathlib import Path
+
+STANDSTILL_S = 1.0  # more than this between two looks is entry's own pause (stopped, host asleep), nobody's silence
+
+
+class Guards:
+    """Sessions by number and the account that each guards. `clock_s` only runs while entry does."""
+
+    def __init__(self, path: Path, silent_s: float) -> None:
+        self.silent_s = silent_s
+        self.clock_s = 0.0
+        self._path = path
+        self._looked_s: float | None = None
+        self._account: dict[int, int] = {}  # by session number; -1 - account where no session is left
+        self._heard_s: dict[int, float] = {}
+        for account in _read(path):
+            self._account[-1 - account] = account
+            self._heard_s[-1 - account] = 0.0
+        self._stored = set(self._account.values())
+
+    def watch(self, number: int, account: int) -> None:
+        """From now on this session is guarded, and its account with it."""
+        self.release(-1 - account)
+        self._account[number] = account
+        self._heard_s[number] = self.clock_s
+
+    def release(self, number: int) -> None:
+        """Guard this session no more."""
+        self._account.pop(number, None)
+        self._heard_s.pop(number, None)
+
+    def account_of(self, number: int) -> int | None:
+        """The account that a session guards."""
+        return self._account.get(number)
+
+    def heard(self, number: int) -> None:
+        """A message of this session has come."""
+        if number in self._heard_s:
+            self._heard_s[number] = self.clock_s
+
+    def lost(self, number: int) -> None:
+        """This session is known to be gone: its time is up."""
+        if number in self._heard_s:
+            self._heard_s[number] = self.clock_s - self.silent_s
+
+    def look(self, now_s: float) -> list[tuple[int, int]]:
+        """(session number, account) of all whose time is up; number < 0: a session of before entry's last start."""
+        if self._looked_s is not None:
+            self.clock_s += min(now_s - self._looked_s, STANDSTILL_S)
+        self._looked_s = now_s
+        last_s = self.clock_s - self.silent_s
+        return [(number, self._account[number]) for number, heard_s in self._heard_s.items() if heard_s <= last_s]
+
+    def store(self) -> None:
+        """Write the file where the accounts are others than those in it."""
+        accounts = set(self._account.values())
+        if accounts == self._stored:
+            return
+        fresh = self._path.with_suffix(".new")
+        with fresh.open("w") as file:
+            json.dump({"accounts": sorted(accounts)}, file)
+            file.flush()
+            os.fsync(file.fileno())
+        fresh.replace(self._path)
+        self._stored = accounts
+
+
+def _read(path: Path) -> list[int]:
+    """The accounts in the file; none where there is no file. Raises OSError naming it where it is something else."""
+    try:
+        accounts = json.loads(path.read_text())["accounts"]
+    except FileNotFoundError:
+        return []
+    except (ValueError, KeyError, TypeError) as error:
+        raise OSError(f"{path}: expected the accounts that entry guards ({error})") from error
+    return [int(account) for account in accounts]
