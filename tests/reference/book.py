@@ -1,12 +1,19 @@
 """Orders and the two sides of a book, as plain sorted lists."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from tests.reference.listing import Instrument
 
 LIMIT_LIKE = ("limit", "stop_limit", "take_profit_limit")  # these have a price
 TAKE_PROFITS = ("take_profit", "take_profit_limit")
 WAITING = ("stop", "stop_limit", *TAKE_PROFITS, "trailing_stop")  # these stand in no book until they trigger
+
+
+@dataclass(eq=False)
+class Hold:
+    """What is frozen for an order, or for a pair of which only one may trade; minor units."""
+
+    amount: int = 0
 
 
 @dataclass(eq=False)
@@ -24,7 +31,7 @@ class Order:
     post_only: bool
     price: int | None  # ticks
     leaves: int  # lots
-    frozen: int = 0  # minor units of the asset it pays with
+    hold: Hold = field(default_factory=Hold)  # of the asset it pays with
     age: int = 0  # order of acceptance; an amend that sends it to the back gives a new one
     stop_price: int | None = None  # ticks; None once it has triggered
     trail: int | None = None  # ticks between the market and a trailing stop
@@ -33,11 +40,26 @@ class Order:
     expire: int | None = None  # ts_ns at which it ends
     worst: int | None = None  # ticks: the collar of a market order, from its entry on
     triggered: bool = False
+    partner: "Order | None" = None  # one cancels the other
 
     @property
     def waits(self) -> bool:
         """It has not triggered yet."""
         return self.order_type in WAITING
+
+    @property
+    def frozen(self) -> int:
+        """What is frozen for it and for its partner, if it has one."""
+        return self.hold.amount
+
+    @property
+    def alone(self) -> int:
+        """What it freezes by itself while it stands somewhere."""
+        if self.side == "sell":
+            return self.leaves * self.instrument.lot_base_units
+        price = self.stop_price if self.price is None else self.price
+        assert price is not None
+        return self.instrument.cost(price, self.leaves)
 
     @property
     def pays_with(self) -> str:

@@ -5,7 +5,16 @@ events start at seq 8. Written compactly: `expected` gives each event without se
 frozen" for what the case is about. These are about limit and market orders; the others have a file each.
 """
 
-from tests.reference import cases_entry, cases_gtd, cases_iceberg, cases_stop, cases_waiting
+from tests.reference import (
+    cases_entry,
+    cases_gtd,
+    cases_iceberg,
+    cases_pairs,
+    cases_replace,
+    cases_stop,
+    cases_trailing,
+    cases_waiting,
+)
 from tests.reference.case import Case, Command, Event, Row, about, accepted, fund, place, trade
 
 
@@ -283,4 +292,7 @@ CASES = [
     *cases_iceberg.CASES,
     *cases_gtd.CASES,
     *cases_entry.CASES,
+    *cases_pairs.CASES,
+    *cases_trailing.CASES,
+    *cases_replace.CASES,
 ]

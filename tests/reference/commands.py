@@ -9,7 +9,7 @@ from tests.reference.listing import Asset, Instrument
 from tests.reference.units import MAX_63, MAX_ACCOUNT, Refused, read_integer, read_number
 
 # Ops of an account: each carries a client id, which is used up whatever becomes of it.
-ACCOUNT_OPS = ("deposit", "withdraw", "place", "cancel", "amend", "mass_cancel")
+ACCOUNT_OPS = ("deposit", "withdraw", "place", "replace", "cancel", "amend", "mass_cancel")
 OTHER_OPS = ("halt", "resume", "suspend", "unsuspend", "bust", "time", "list_asset", "list_instrument")
 SIDES = ("buy", "sell")
 TIFS = ("gtc", "ioc", "fok", "gtd")
@@ -20,6 +20,7 @@ TIFS_OF = {
     "stop_limit": ("gtc", "ioc", "gtd"),
     "take_profit": ("gtc", "gtd"),
     "take_profit_limit": ("gtc", "ioc", "gtd"),
+    "trailing_stop": ("gtc", "gtd"),
 }
 RESTS = ("gtc", "gtd")
 STPS = ("none", "cancel_taker", "cancel_maker", "cancel_both", "decrement")
@@ -73,11 +74,14 @@ def check(command: dict[str, Any], assets: dict[str, Asset], instruments: dict[s
         read_integer(command.get("client_id"))
     if op in ACCOUNT_OPS or op in ("suspend", "unsuspend"):
         read_integer(command.get("account"), 0, MAX_ACCOUNT)
-    if op == "place" or (op in ("mass_cancel", "halt", "resume") and "symbol" in command):
+    if op in ("place", "replace") or (op in ("mass_cancel", "halt", "resume") and "symbol" in command):
         _need(type(command.get("symbol")) is str)
     if op in ("deposit", "withdraw"):
         _check_money(command, assets)
-    elif op == "place":
+    elif op in ("place", "replace"):
+        if op == "replace":
+            _check_target(command)
+            _need("oco_client_id" not in command)
         _check_place(command)
         if command["symbol"] in instruments:
             _check_place_fits(instruments[command["symbol"]], command)
@@ -107,6 +111,9 @@ def _check_place_fits(instrument: Instrument, command: dict[str, Any]) -> None:
     if "quote_budget" in command:
         budget = instrument.quote.unit.count(command["quote_budget"])
         _need(budget > 0 and budget.denominator == 1)
+    if "trail" in command:
+        ticks = instrument.tick.count(command["trail"])
+        _need(ticks.denominator == 1 and ticks > 0)
     for name in ("display_qty", "min_qty"):
         if name in command:
             lots = instrument.lot.count(command[name])
@@ -136,16 +143,20 @@ def _check_place(command: dict[str, Any]) -> None:
     stp = _word(command, "stp", STPS, "cancel_taker")
     post_only = command.get("post_only", False)
     _need(type(post_only) is bool)
-    for name in ("price", "qty", "stop_price", "display_qty", "min_qty", "quote_budget"):
+    for name in ("price", "qty", "stop_price", "trail", "display_qty", "min_qty", "quote_budget"):
         if name in command:
             read_number(command[name])
     _need(tif in TIFS_OF[order_type])
     _need(("price" in command) == (order_type in LIMIT_LIKE))
     _need(("stop_price" in command) == (order_type in WAITING))
+    _need(("trail" in command) == (order_type == "trailing_stop"))
     _need(("qty" in command) != ("quote_budget" in command))
     _need(("expire_ts_ns" in command) == (tif == "gtd"))
     if tif == "gtd":
         read_integer(command["expire_ts_ns"])
+    if "oco_client_id" in command:
+        _need(order_type in WAITING)
+        read_integer(command["oco_client_id"])
     if post_only:
         _need(order_type == "limit" and tif in RESTS)
     if "quote_budget" in command:

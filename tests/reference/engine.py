@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from tests.reference import commands, orders, waiting
+from tests.reference import after, commands, orders, pairs, waiting
 from tests.reference.accounts import Account
 from tests.reference.book import Book, Order
 from tests.reference.expiry import expire
@@ -29,6 +29,7 @@ class ReferenceEngine:
         self.open: dict[int, Order] = {}  # by order id
         self.waiting: dict[str, list[Order]] = {}  # by symbol; orders that no print has hit yet
         self.hits: list[Order] = []  # orders that a print has hit, in the order in which they trigger
+        self.prints: dict[str, list[int]] = {}  # by symbol, prices in ticks that trailing stops have not followed yet
         self.last: dict[str, int] = {}  # each symbol's last trade price, in ticks
         self.trades: dict[int, dict[str, Any]] = {}  # by seq
         self.busted: set[int] = set()
@@ -57,7 +58,7 @@ class ReferenceEngine:
             self._decide(command)
         except Refused as refused:
             self._reject(command, refused)
-        waiting.settle(self)
+        after.settle(self)
         return self.events
 
     def _decide(self, command: Event) -> None:
@@ -78,7 +79,7 @@ class ReferenceEngine:
             self.request = (number, client_id)
         if account is None and op in (*commands.ACCOUNT_OPS[1:], "suspend", "unsuspend"):
             raise Refused("unknown_account")
-        if op in ("place", "mass_cancel", "halt", "resume") and "symbol" in command:
+        if op in ("place", "replace", "mass_cancel", "halt", "resume") and "symbol" in command:
             if command["symbol"] not in self.instruments:
                 raise Refused("unknown_symbol")
         run: Callable[..., None] = getattr(self, f"_{op}")
@@ -127,8 +128,8 @@ class ReferenceEngine:
         self.as_good = refused.as_good
         order = refused.order if isinstance(refused.order, Order) else None
         symbol = None
-        if self.understood and command["op"] in ("place", "mass_cancel") and command.get("symbol") in self.instruments:
-            symbol = command.get("symbol")
+        if self.understood and command["op"] in ("place", "replace", "mass_cancel"):
+            symbol = command.get("symbol") if command.get("symbol") in self.instruments else None
         if order is not None and refused.reason != "duplicate_client_id":
             symbol = order.instrument.symbol
         self.emit(
@@ -140,18 +141,26 @@ class ReferenceEngine:
     # -- what happens to an open order ----------------------------------------------------------------------------
 
     def cancel(self, order: Order, reason: str) -> None:
-        """End an open order, wherever it stands: free its funds, say what was still open."""
+        """End an open order, wherever it stands, and with it its partner: free the funds, say what was still open."""
+        partner = pairs.part(order)
         self.withdraw(order)
         self.freeze(order, 0)
         self.emit("cancelled", order, reason=reason, qty=order.instrument.lot.text(order.leaves))
         self.close(order)
+        if partner is not None:
+            self.cancel(partner, "oco")
 
     def withdraw(self, order: Order) -> None:
-        """Take an order from where it stands, if it does: a book, the waiting ones, those that a print has hit."""
+        """Take an order from where it stands, if it does: a taker stands nowhere."""
+        if order in self.standing(order):
+            self.standing(order).remove(order)
+
+    def standing(self, order: Order) -> list[Order]:
+        """The list where an open order stands between two steps: those hit by a print, the waiting ones, a book."""
+        if order in self.hits:
+            return self.hits
         symbol = order.instrument.symbol
-        for place in (self.books[symbol].sides[order.side], self.waiting[symbol], self.hits):
-            if order in place:
-                place.remove(order)
+        return self.waiting[symbol] if order.waits else self.books[symbol].sides[order.side]
 
     def close(self, order: Order) -> None:
         """Forget an order that has ended."""
@@ -160,12 +169,9 @@ class ReferenceEngine:
 
     def shrink(self, order: Order, leaves: int) -> None:
         """A self-trade took quantity from both sides; this order has some left and keeps its place."""
-        if order.price is None and order.side == "buy":
-            freed = 0  # a market buy froze what its walk pays, and this step pays nothing
-        else:
-            freed = order.frozen * (order.leaves - leaves) // order.leaves
         order.lose(order.leaves - leaves)
-        self.freeze(order, order.frozen - freed)
+        if order.price is not None or order.side == "sell":  # a market buy froze what its walk pays: this pays nothing
+            self.freeze(order, pairs.amount(order, order.alone))
         self.emit(
             "amended", order, reason="self_trade", price=order.instrument.price_text(order.price),
             qty=order.instrument.lot.text(leaves),
@@ -174,7 +180,7 @@ class ReferenceEngine:
     def freeze(self, order: Order, amount: int) -> None:
         """From now on the order has this much frozen."""
         self.accounts[order.account].freeze(order.pays_with, amount - order.frozen)
-        order.frozen = amount
+        order.hold.amount = amount
 
     def available(self, order: Order) -> int:
         """What the order's account could still freeze for it."""
@@ -182,6 +188,7 @@ class ReferenceEngine:
 
     def printed(self, instrument: Instrument, price: int) -> None:
         """A trade has printed at this price, in ticks."""
+        self.prints.setdefault(instrument.symbol, []).append(price)
         waiting.hit(self, instrument, price)
 
     def next_age(self) -> int:
@@ -249,6 +256,9 @@ class ReferenceEngine:
     def _cancel(self, command: Event) -> None:
         self.cancel(orders.find_target(self, command), "user")
 
+    def _replace(self, command: Event) -> None:
+        orders.replace(self, command)
+
     def _amend(self, command: Event) -> None:
         orders.amend(self, command)
 
@@ -256,7 +266,8 @@ class ReferenceEngine:
         symbol = command.get("symbol")
         ended = self.oldest_first(command["account"], symbol, command.get("side"))
         for order in ended:
-            self.cancel(order, "mass_cancel")
+            if order.order_id in self.open:  # else it has ended with its partner
+                self.cancel(order, "mass_cancel")
         self.emit(
             "mass_cancelled", symbol=symbol, account=command["account"], client_id=command["client_id"],
             qty=str(len(ended)),
@@ -269,7 +280,8 @@ class ReferenceEngine:
         account.suspended = True
         self.emit("suspended", account=account.number)
         for order in self.oldest_first(account.number):
-            self.cancel(order, "risk")
+            if order.order_id in self.open:  # else it has ended with its partner
+                self.cancel(order, "risk")
 
     def _unsuspend(self, command: Event) -> None:
         account = self.accounts[command["account"]]

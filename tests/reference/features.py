@@ -2,4 +2,5 @@
 
 # In stages: each needs what comes before it.
 ORDERS = frozenset({"stop", "take_profit", "iceberg", "gtd", "collar", "min_qty", "mass_side"})
-ALL = ORDERS
+PAIRS = frozenset({"trailing", "oco", "replace"})
+ALL = ORDERS | PAIRS

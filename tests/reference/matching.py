@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from tests.reference import pairs
 from tests.reference.book import Order
 
 if TYPE_CHECKING:
@@ -62,6 +63,8 @@ def fee(received: int, ppm: int) -> int:
 
 def trade(engine: "ReferenceEngine", taker: Order, maker: Order) -> None:
     """One trade at the maker's price; moves funds, updates both orders, emits the event."""
+    pairs.end_other(engine, maker)
+    pairs.end_other(engine, taker)
     instrument = taker.instrument
     assert maker.price is not None
     lots = min(taker.leaves, maker.shown)
@@ -80,12 +83,12 @@ def trade(engine: "ReferenceEngine", taker: Order, maker: Order) -> None:
         freed = instrument.cost(buyer.price, lots)
     elif buyer.triggered:
         freed = 0  # it froze nothing, and pays from what is available
-    buyer.frozen -= freed
+    buyer.hold.amount -= freed
     paid[instrument.quote.name].frozen -= freed
     paid[instrument.quote.name].available += freed - cost
     paid[instrument.base.name].available += base_units - buyer_fee
     sold = engine.accounts[seller.account].balances
-    seller.frozen -= base_units
+    seller.hold.amount -= base_units
     sold[instrument.base.name].frozen -= base_units
     sold[instrument.quote.name].available += cost - seller_fee
     instrument.base.fees += buyer_fee

@@ -1,8 +1,8 @@
-"""Place and amend: an order's entry after all checks, and its change."""
+"""Place, replace and amend: an order's entry after all checks, and its change."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tests.reference import waiting
+from tests.reference import pairs, waiting
 from tests.reference.book import Order
 from tests.reference.matching import match
 from tests.reference.terms import amended_terms, placed_terms
@@ -16,14 +16,19 @@ Command = dict[str, Any]
 
 
 def find_target(engine: "ReferenceEngine", command: Command) -> Order:
-    """The account's own open order that a cancel or amend names; order_id counts where both are given."""
-    if "order_id" in command:
-        order = engine.open.get(command["order_id"])
-    else:
-        order = engine.find_open(command["account"], command["orig_client_id"])
-    if order is None or order.account != command["account"]:
+    """The account's own open order that a cancel or amend names; Refused where there is none."""
+    order = target(engine, command)
+    if order is None:
         raise Refused("unknown_order")
     return order
+
+
+def target(engine: "ReferenceEngine", command: Command) -> Order | None:
+    """The account's own open order that a command names; order_id counts where both are given."""
+    if "order_id" in command:
+        order = engine.open.get(command["order_id"])
+        return order if order is not None and order.account == command["account"] else None
+    return engine.find_open(command["account"], command["orig_client_id"])
 
 
 # -- place ------------------------------------------------------------------------------------------------------------
@@ -31,7 +36,44 @@ def find_target(engine: "ReferenceEngine", command: Command) -> Order:
 
 def place(engine: "ReferenceEngine", command: Command) -> None:
     """A new order: refuse it, or accept it and run it to its end."""
-    order = placed_terms(engine, command)
+    partner, reasons = pairs.wanted_partner(engine, command)
+    order = placed_terms(engine, command, reasons)
+    entry = _check_entry(engine, command, order, partner, _has_level_room(engine))
+    _enter(engine, order, partner, entry)
+
+
+def replace(engine: "ReferenceEngine", command: Command) -> None:
+    """Cancel and place, or neither: the new order is judged as if the old one were gone."""
+    old = target(engine, command)
+    order = placed_terms(engine, command, [] if old is not None else ["unknown_order"])
+    assert old is not None
+    has_room = _has_level_room(engine)  # while the old one still stands at its price
+    standing = engine.standing(old)
+    turn = standing.index(old)
+    standing.remove(old)
+    del engine.open[old.order_id]
+    engine.accounts[old.account].freeze(old.pays_with, -old.frozen)
+    try:
+        entry = _check_entry(engine, command, order, None, has_room)
+    finally:
+        engine.accounts[old.account].freeze(old.pays_with, old.frozen)
+        engine.open[old.order_id] = old
+        standing.insert(turn, old)
+    engine.cancel(old, "user")
+    _enter(engine, order, None, entry)
+
+
+class Entry(NamedTuple):
+    """What the third group's checks found."""
+
+    frozen: int  # minor units for the order, and its partner where it has one
+    own_stopped: bool  # whether an own order stopped the walk of its budget
+
+
+def _check_entry(
+    engine: "ReferenceEngine", command: Command, order: Order, partner: Order | None, has_room: bool
+) -> Entry:
+    """The third group of reasons to refuse a new order."""
     makers = engine.books[order.instrument.symbol].against(order.side)
     set_collar(order, makers)
     own_stopped = False
@@ -41,15 +83,23 @@ def place(engine: "ReferenceEngine", command: Command) -> None:
     _check_book(order, makers)
     if "min_qty" in command and countable(order, makers) < order.instrument.lot.count(command["min_qty"]):
         raise Refused("min_qty_unfilled")
-    frozen = frozen_for(order, makers)
-    if frozen > engine.available(order):
+    frozen, already = frozen_for(order, makers), 0
+    if partner is not None:
+        frozen, already = max(frozen, partner.alone), partner.alone
+    if frozen - already > engine.available(order):
         raise Refused("insufficient_funds")
-    if _is_full(engine, order):
+    if _is_full(engine, order, has_room):
         raise Refused("book_full")
+    return Entry(frozen, own_stopped)
 
-    _accept(engine, order, frozen)
+
+def _enter(engine: "ReferenceEngine", order: Order, partner: Order | None, entry: Entry) -> None:
+    """All checks have passed: the order is accepted, and goes where it belongs."""
+    if partner is not None:
+        pairs.link(order, partner)
+    _accept(engine, order, entry.frozen)
     if order.leaves == 0:  # the budget buys nothing
-        engine.cancel(order, "self_trade" if own_stopped else "market_remainder")
+        engine.cancel(order, "self_trade" if entry.own_stopped else "market_remainder")
     elif not order.waits:
         match(engine, order)
     else:
@@ -65,6 +115,7 @@ def _accept(engine: "ReferenceEngine", order: Order, frozen: int) -> None:
     engine.emit(
         "accepted", order, side=order.side, order_type=order.order_type, price=instrument.price_text(order.price),
         qty=instrument.lot.text(order.leaves), stop_price=instrument.price_text(order.stop_price),
+        trail=instrument.price_text(order.trail), oco_client_id=order.partner.client_id if order.partner else None,
         display_qty=None if order.display is None else instrument.lot.text(order.display), expire_ts_ns=order.expire,
     )  # fmt: skip
 
@@ -85,7 +136,7 @@ def _check_book(taker: Order, makers: list[Order]) -> None:
         raise Refused("fok_unfilled")
 
 
-def _is_full(engine: "ReferenceEngine", order: Order) -> bool:
+def _is_full(engine: "ReferenceEngine", order: Order, has_room: bool) -> bool:
     """Whether one order more is too many, though it may end at once."""
     limits, most = engine.limits, order.instrument.max_open_orders
     mine = sum(other.account == order.account for other in engine.open.values())
@@ -96,7 +147,10 @@ def _is_full(engine: "ReferenceEngine", order: Order) -> bool:
         return False  # it ends at once: a full book can still be traded away
     if mine >= limits.max_account_orders or (most is not None and here >= most):
         return True
-    return not _has_level_room(engine)
+    trailing = [o for o in engine.open.values() if o.instrument is order.instrument and o.order_type == "trailing_stop"]
+    if order.trail is not None and len(trailing) >= limits.max_symbol_trailing:
+        return True
+    return not has_room
 
 
 def _has_level_room(engine: "ReferenceEngine") -> bool:
@@ -110,14 +164,10 @@ def _has_level_room(engine: "ReferenceEngine") -> bool:
 
 
 def frozen_for(order: Order, makers: list[Order]) -> int:
-    """Minor units that the order freezes when it is accepted."""
-    if order.side == "sell":
-        return order.leaves * order.instrument.lot_base_units
-    if order.price is not None:
-        return order.instrument.cost(order.price, order.leaves)
-    if order.stop_price is not None:
-        return order.instrument.cost(order.stop_price, order.leaves)
-    return walk_cost(order, makers)
+    """Minor units that the order by itself freezes when it is accepted."""
+    if order.order_type == "market" and order.side == "buy":
+        return walk_cost(order, makers)
+    return order.alone
 
 
 # -- amend ------------------------------------------------------------------------------------------------------------
@@ -158,7 +208,7 @@ def _check_amended(engine: "ReferenceEngine", order: Order, keeps_place: bool, h
     makers = engine.books[order.instrument.symbol].against(order.side)
     if not keeps_place and not order.waits:
         _check_book(order, makers)
-    frozen = frozen_for(order, makers)
+    frozen = pairs.amount(order, order.alone)
     if frozen > engine.available(order) + order.frozen:
         raise Refused("insufficient_funds")
     if not keeps_place and not order.waits and not has_room:

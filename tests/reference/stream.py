@@ -50,12 +50,12 @@ BAD_INSTRUMENTS: dict[str, tuple[Any, ...]] = {
     "more": (1,),
 }  # fmt: skip
 OPS = {
-    "place": 56, "amend": 12, "cancel": 6, "deposit": 6, "withdraw": 3, "mass_cancel": 1, "halt": 0.4, "resume": 3,
-    "suspend": 0.5, "unsuspend": 6, "bust": 2, "time": 1, "list": 0.5, "nonsense": 0.5,
+    "place": 56, "replace": 5, "amend": 12, "cancel": 6, "deposit": 6, "withdraw": 3, "mass_cancel": 1, "halt": 0.4,
+    "resume": 3, "suspend": 0.5, "unsuspend": 6, "bust": 2, "time": 1, "list": 0.5, "nonsense": 0.5,
 }  # fmt: skip
 
 
-OP_FEATURES: dict[str, str] = {}  # ops that belong to a feature
+OP_FEATURES: dict[str, str] = {"replace": "replace"}  # ops that belong to a feature
 
 
 def instruments(features: frozenset[str]) -> dict[str, Any]:
@@ -78,6 +78,7 @@ class CommandStream:
         self.ids = dict.fromkeys(range(16), 0)
         self.open: dict[int, dict[str, Any]] = {}  # accepted events, by order id
         self.trades: list[int] = []
+        self.paired: set[tuple[int, int]] = set()  # account and client id of what has once been part of a pair
         self.now = 0
 
     def saw(self, events: list[dict[str, Any]]) -> None:
@@ -86,6 +87,8 @@ class CommandStream:
             kind = event["type"]
             if kind == "accepted":
                 self.open[event["order_id"]] = dict(event)
+                if "oco_client_id" in event:
+                    self.paired |= {(event["account"], event[name]) for name in ("client_id", "oco_client_id")}
             elif kind == "amended":
                 self.open[event["order_id"]].update(
                     price=event.get("price"), qty=event["qty"], stop_price=event.get("stop_price")
@@ -181,10 +184,23 @@ class CommandStream:
     # -- ops ----------------------------------------------------------------------------------------------------
 
     def _place(self) -> dict[str, Any]:
-        account, symbol = self._account(), self._symbol()
+        account = self._account()
+        command = {"op": "place", "account": account, "client_id": self._client_id(account)}
+        return self._with_terms(command, self._symbol())
+
+    def _replace(self) -> dict[str, Any]:
+        command = self._target("replace")
+        symbols = [o["symbol"] for o in self.open.values() if o["account"] == command["account"]]
+        self._with_terms(command, self.random.choice(symbols) if symbols else self._symbol())
+        if not self.one_in(20):
+            command.pop("oco_client_id", None)
+        return command
+
+    def _with_terms(self, command: dict[str, Any], symbol: str) -> dict[str, Any]:
+        """A new order's terms."""
         instrument = self.instruments.get(symbol, INSTRUMENTS["instrument"][0])
-        command = {
-            "op": "place", "account": account, "client_id": self._client_id(account), "symbol": symbol,
+        command |= {
+            "symbol": symbol,
             "side": self.random.choice(("buy", "sell")), "type": "limit",
         }  # fmt: skip
         if not self.one_in(3):
@@ -329,7 +345,7 @@ class CommandStream:
         """Break (or merely bend) one field."""
         fields = [*command, "stop_price", "display_qty", "expire_ts_ns", "ts_ns", "tif", "symbol"]
         if self.features:
-            fields += ["min_qty", "side", "type"]
+            fields += ["min_qty", "side", "type", "trail", "oco_client_id", "orig_client_id"]
         field = self.random.choice(fields)
         if field == "stop_price" and command["op"] == "amend" and "stop" not in self.features:
             return

@@ -17,23 +17,25 @@ if TYPE_CHECKING:
 Command = dict[str, Any]
 
 
-def placed_terms(engine: "ReferenceEngine", command: Command) -> Order:
-    """The order that a place asks for, not accepted yet."""
+def placed_terms(engine: "ReferenceEngine", command: Command, more_reasons: list[str]) -> Order:
+    """The order that a place or a replace asks for, not accepted yet; refused for ``more_reasons``, too."""
     instrument = engine.instruments[command["symbol"]]
     reasons: list[str] = []
     if command.get("tif") == "gtd" and command["expire_ts_ns"] <= engine.now:
         reasons.append("malformed")
+    reasons += more_reasons
     reasons += _state_reasons(engine, command["account"], instrument)
     price, qty, stop_price = _units(instrument, command)
     reasons += _unit_reasons(instrument, (price, stop_price), qty, qty)
     _refuse(reasons or _notional_reasons(instrument, stop_price if price is None else price, qty))
-    display = instrument.lot.count(command["display_qty"]).numerator if "display_qty" in command else None
+    display = instrument.lot.count(command["display_qty"]) if "display_qty" in command else None
+    trail = instrument.tick.count(command["trail"]) if "trail" in command else None
     return Order(
         order_id=0, account=command["account"], client_id=command["client_id"], instrument=instrument,
         side=command["side"], order_type=command["type"], tif=command.get("tif", "gtc"),
         stp=command.get("stp", "cancel_taker"), post_only=command.get("post_only", False),
-        price=_whole(price), leaves=_whole(qty) or 0, stop_price=_whole(stop_price), display=display,
-        expire=command.get("expire_ts_ns"),
+        price=_whole(price), leaves=_whole(qty) or 0, stop_price=_whole(stop_price), trail=_whole(trail),
+        display=_whole(display), expire=command.get("expire_ts_ns"),
     )  # fmt: skip
 
 

@@ -63,14 +63,25 @@ def alone(order: Order) -> int:
     return price * order.leaves * instrument.tick_lot_quote_units
 
 
+def _check_pair(engine: "ReferenceEngine", order: Order, other: Order) -> None:
+    assert engine.open.get(other.order_id) is other and other.partner is order and other is not order
+    assert (order.account, order.side, order.instrument) == (other.account, other.side, other.instrument)
+    assert order.hold is other.hold and (order.waits or other.waits)
+
+
 def _check_frozen(engine: "ReferenceEngine") -> None:
     frozen: Counter[tuple[int, str]] = Counter()
     for order in engine.open.values():
         assert order.leaves > 0
         assert (order.price is not None) or order.waits
-        assert order.frozen == alone(order)
-        frozen[order.account, order.pays_with] += order.frozen
         assert not engine.accounts[order.account].suspended
+        other, needed = order.partner, alone(order)
+        if other is not None:
+            _check_pair(engine, order, other)
+            needed = max(needed, alone(other))
+        assert order.frozen == needed
+        if other is None or order.order_id < other.order_id:  # of a pair, once
+            frozen[order.account, order.pays_with] += needed
     for number, account in engine.accounts.items():
         for name, balance in account.balances.items():
             assert balance.frozen == frozen[number, name], f"account {number} {name}: frozen is not its orders'"

@@ -1,7 +1,8 @@
-"""Waiting orders: which ones a print hits and in which order, and their way to the book."""
+"""Waiting orders: which ones a print hits and in which order, and what becomes of them when they trigger."""
 
 from typing import TYPE_CHECKING
 
+from tests.reference import pairs
 from tests.reference.book import TAKE_PROFITS, Order
 from tests.reference.listing import Instrument
 from tests.reference.matching import match
@@ -43,15 +44,9 @@ def hit(engine: "ReferenceEngine", instrument: Instrument, price: int) -> None:
     engine.hits.extend(reached)
 
 
-def settle(engine: "ReferenceEngine") -> None:
-    """After a command: the orders that its prints hit enter one by one, each in a step of its own."""
-    while engine.hits:
-        engine.begin_step()
-        trigger(engine, engine.hits.pop(0))
-
-
 def trigger(engine: "ReferenceEngine", order: Order) -> None:
     """It waits no longer: from here on it is a market or limit order, and a new taker."""
+    pairs.end_other(engine, order)
     order.order_type = "market" if order.price is None else "limit"
     order.stop_price, order.triggered = None, True
     buys_market = order.order_type == "market" and order.side == "buy"

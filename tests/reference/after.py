@@ -1,0 +1,61 @@
+"""What comes after a command that printed: trailing stops follow, then triggered orders enter."""
+
+from typing import TYPE_CHECKING
+
+from tests.reference import pairs
+from tests.reference.book import Order
+from tests.reference.waiting import is_reached_already, trigger
+
+if TYPE_CHECKING:
+    from tests.reference.engine import ReferenceEngine
+
+
+def settle(engine: "ReferenceEngine") -> None:
+    """After a command: trailing stops follow its prints, then the orders that they hit enter one by one, each in a step
+    of its own, after which trailing stops follow again."""
+    follow(engine)
+    while engine.hits:
+        engine.begin_step()
+        trigger(engine, engine.hits.pop(0))
+        follow(engine)
+
+
+def follow(engine: "ReferenceEngine") -> None:
+    """After a command, or a triggered order's run: the trailing stops of what it printed move, each in its own step."""
+    prints, engine.prints = engine.prints, {}
+    for symbol in sorted(prints, key=list(engine.instruments).index):
+        trailing = [order for order in engine.waiting[symbol] if order.trail is not None]
+        for order in sorted(trailing, key=lambda order: order.age):
+            stop_price = _following(order, prints[symbol])
+            if stop_price is not None:
+                engine.begin_step()
+                _move(engine, order, stop_price)
+
+
+def _following(order: Order, prints: list[int]) -> int | None:
+    """The better stop_price that these prints give, in ticks; None where they give none."""
+    assert order.trail is not None and order.stop_price is not None
+    if order.side == "sell":
+        stop_price = max(prints) - order.trail
+        is_better = stop_price > order.stop_price
+    else:
+        stop_price = min(prints) + order.trail
+        is_better = stop_price < order.stop_price
+    in_band = order.instrument.price_min <= stop_price <= order.instrument.price_max
+    return stop_price if is_better and in_band else None
+
+
+def _move(engine: "ReferenceEngine", order: Order, stop_price: int) -> None:
+    """Behind those that wait at the new price; hit at once where the last of the prints has reached it already."""
+    order.stop_price, order.age = stop_price, engine.next_age()
+    engine.freeze(order, pairs.amount(order, order.alone))
+    engine.withdraw(order)
+    instrument = order.instrument
+    engine.emit(
+        "amended", order, reason="trailed", qty=instrument.lot.text(order.leaves),
+        stop_price=instrument.price_text(stop_price),
+    )  # fmt: skip
+    if is_reached_already(engine, order):
+        engine.hits.append(order)
+    else:
+        engine.waiting[instrument.symbol].append(order)
