@@ -12,6 +12,7 @@ from consumers.journal.checks import fill_checksums
 from consumers.marketdata import kernels
 from consumers.marketdata.tables import CANDLES, Tables
 from ringbuf.codes import EventType, MarketType
+from ringbuf.cuts import cut_places
 from ringbuf.records import EVENT, EVENT_BUST, MARKET
 
 OUT_RECORDS = 32_768  # room between two commits at rest; longer only until the next `take`
@@ -86,8 +87,7 @@ class MarketFold:
             longer[: len(self._out)] = self._out
             self._set_out(longer)
             return
-        ends = np.flatnonzero(events["flags"][first:] & kernels.LAST)
-        self._tables.grow(_GROWS[code], 4 * (int(ends[0]) + 1))
+        self._tables.grow(_GROWS[code], 4 * int(cut_places(events[first:])[0]))
 
     def _bust_times(self, events: np.ndarray) -> np.ndarray:
         """When the trades took place that the batch's busts name: i64 a bust, -1 where nobody knows."""

@@ -1,8 +1,9 @@
 """Events into MARKET records, compiled: one command after another into the tables and the output array.
 
 One command gives, in this order: candles that its time closed (seq of its first event), status changes and trades
-(seq of their own event), then depth, bbo, ticker and candles (seq of its last event). So sequences never go
-back, and no topic has two messages of one sequence. `prev` is the sequence of the topic's message before.
+(seq of their own event), then depth, bbo, auction, ticker and candles (seq of its last event). So sequences never go
+back, and no topic has two messages of one sequence. `prev` is the sequence of the topic's message before. A group of
+commands is told as one.
 """
 
 # isort: off
@@ -11,16 +12,15 @@ from ringbuf.jit import inline, kernel_of, outline
 import numpy as np
 
 from consumers.marketdata.candles import NS
-from consumers.marketdata.level_lists import new_side, show, slice_of
-from consumers.marketdata.order_table import drop_order, find_order, new_order
+from consumers.marketdata.dirty import DIRTY_AUCTION, DIRTY_TICKER, DIRTY_TRADED, mark_dirty
+from consumers.marketdata.level_lists import new_side
 from consumers.marketdata.periods import add_to_day, begin, count, print_in, roll_day, take_back_from_day
-from consumers.marketdata.tables import CANDLES, candle_at, order_at, prev_address, symbol_at, tables_at
+from consumers.marketdata.standing import accept, amend, cancel, fill, join_books, trigger
+from consumers.marketdata.tables import CANDLES, candle_at, prev_address, symbol_at, tables_at
 from consumers.marketdata.telling import (
     CANDLE_TOPIC,
-    DIRTY_TICKER,
-    DIRTY_TRADED,
     LENGTHS,
-    mark_dirty,
+    tell_auction,
     tell_books,
     tell_candle,
     tell_status,
@@ -28,22 +28,33 @@ from consumers.marketdata.telling import (
     tell_trade,
 )
 from ringbuf.atomics import load, load_u32, store, store_u32
-from ringbuf.codes import FLAG_LAST, NO_SYMBOL, EventType, OrderType
+from ringbuf.codes import (
+    FLAG_AUCTION,
+    FLAG_LAST,
+    NO_SYMBOL,
+    STATUS_DELISTED,
+    EventType,
+    SymbolState,
+)
+from ringbuf.cuts import may_cut
 from ringbuf.fields import record_at
-from ringbuf.records import EVENT, EVENT_LISTED_INSTRUMENT, EVENT_ORDER, RECORD_SIZE, offset_of
+from ringbuf.records import EVENT, EVENT_LISTED_INSTRUMENT, EVENT_ORDER, EVENT_STATE, RECORD_SIZE, offset_of
 # isort: on
 
 # What `fold_events` returns: it stopped before the command at t.at.
 DONE, MORE_ORDERS, MORE_LEVELS, MORE_MINUTES, MORE_SYMBOLS, MORE_ACTIVE, MORE_OUT, BAD_SYMBOL, NO_END = range(9)
 
-LAST = int(FLAG_LAST)
+LAST, OF_AUCTION = int(FLAG_LAST), int(FLAG_AUCTION)
 ACCEPTED, TRADE, CANCELLED = int(EventType.ACCEPTED), int(EventType.TRADE), int(EventType.CANCELLED)
 AMENDED, TRIGGERED, BUSTED = int(EventType.AMENDED), int(EventType.TRIGGERED), int(EventType.BUSTED)
 HALTED, RESUMED, LISTED = int(EventType.HALTED), int(EventType.RESUMED), int(EventType.LISTED_INSTRUMENT)
-STOP, STOP_LIMIT = int(OrderType.STOP), int(OrderType.STOP_LIMIT)
+STATE, UNCROSSED, DELISTED = int(EventType.STATE), int(EventType.UNCROSSED), int(EventType.DELISTED_INSTRUMENT)
+OPEN, IN_HALT, IN_AUCTION = int(SymbolState.OPEN), int(SymbolState.HALTED), int(SymbolState.AUCTION)
+GONE = int(STATUS_DELISTED)
 UNIT_AT = offset_of(EVENT_LISTED_INSTRUMENT, "tick_lot_quote_units")
 _event_at = record_at(EVENT)
 _terms_at = record_at(EVENT_ORDER)
+_state_at = record_at(EVENT_STATE)
 LATE_FIELDS = 5  # i64: symbol, interval, start, lots, quote
 LATE_SIZE = 8 * LATE_FIELDS
 
@@ -60,13 +71,13 @@ def _end_of(t, events, count, first):
         symbol = np.int64(event.symbol)
         if kind == LISTED:
             symbols += 1
-        elif kind == ACCEPTED or kind == TRADE or kind == BUSTED:
+        elif kind == ACCEPTED or kind == TRADE or kind == BUSTED or (kind >= STATE and kind <= DELISTED):
             if symbol >= symbols:
                 return BAD_SYMBOL, end
         elif kind == HALTED or kind == RESUMED:
             if symbol >= symbols and symbol != NO_SYMBOL:
                 return BAD_SYMBOL, end
-        if event.flags & LAST != 0:
+        if may_cut(event.flags):
             return DONE, end
     return NO_END, end
 
@@ -95,8 +106,8 @@ def _room(t, events, first, end):
         return MORE_MINUTES
     if t.active_length < count:
         return MORE_ACTIVE
-    # Of an event: itself and two levels. Of a symbol: each candle twice, bbo, ticker; and in a halt of all its status.
-    if t.out_length - t.out_used < 3 * count + (2 * CANDLES + 2 + statuses) * symbols:
+    # Of an event: itself and two levels. Of a symbol: each candle twice, bbo, auction, ticker; its status in a halt.
+    if t.out_length - t.out_used < 3 * count + (2 * CANDLES + 3 + statuses) * symbols:
         return MORE_OUT
     return DONE
 
@@ -113,7 +124,7 @@ def _pass_time(t, seq, ts_ns):
             if candle.there != 0 and candle.closed == 0 and candle.start + LENGTHS[interval] <= second:
                 candle.closed = 1
                 tell_candle(t, symbol, interval, seq, ts_ns)
-        if new_minute and roll_day(t, symbol, second // 60):
+        if new_minute and symbol_at(t, symbol).state != GONE and roll_day(t, symbol, second // 60):
             mark_dirty(t, symbol, DIRTY_TICKER)
 
 
@@ -121,7 +132,11 @@ def _pass_time(t, seq, ts_ns):
 def _print(t, event):
     """What a trade tells, and what it adds to candles and day."""
     symbol, price, lots = np.int64(event.symbol), event.price_ticks, event.qty_lots
-    quote = lots * price * symbol_at(t, symbol).unit
+    kept = symbol_at(t, symbol)
+    quote = lots * price * kept.unit
+    if kept.reference_ticks == 0:
+        kept.reference_ticks = price
+        mark_dirty(t, symbol, DIRTY_AUCTION)
     tell_trade(t, symbol, event.seq, event.ts_ns, event.side, price, lots)
     second = event.ts_ns // NS
     for interval in range(CANDLES):
@@ -132,79 +147,6 @@ def _print(t, event):
         print_in(candle, price, lots, quote)
     add_to_day(t, symbol, second // 60, price, lots, quote)
     mark_dirty(t, symbol, DIRTY_TRADED | DIRTY_TICKER)
-
-
-@inline
-def _fill(t, order_id, leaves, shown_less):
-    """A trade left `leaves` of this order; a maker's shown slice is less by `shown_less`."""
-    slot = find_order(t, order_id)
-    if slot == 0:
-        return
-    order = order_at(t, slot)
-    order.leaves_lots = leaves
-    if order.shown_lots != 0:
-        shown = order.shown_lots - shown_less
-        if shown <= 0:
-            shown = slice_of(order)
-        if shown > leaves:
-            shown = leaves
-        show(t, slot, shown)
-    if leaves == 0:
-        drop_order(t, slot)
-
-
-@inline
-def _activate(t, order_id):
-    store(t.active_at + (t.active_used) * 8, order_id)
-    t.active_used += 1
-
-
-@inline
-def _accept(t, event, terms):
-    slot = new_order(t, event.order_id)
-    order = order_at(t, slot)
-    order.price_ticks = event.price_ticks
-    order.leaves_lots = event.leaves_lots
-    order.display_lots = terms.display_lots
-    order.shown_lots = 0
-    order.level = 0
-    order.symbol = event.symbol
-    order.side = event.side
-    order.waits = 1 if terms.order_type == STOP or terms.order_type == STOP_LIMIT else 0
-    _activate(t, event.order_id)
-
-
-@inline
-def _cancel(t, order_id):
-    slot = find_order(t, order_id)
-    if slot != 0:
-        show(t, slot, 0)
-        drop_order(t, slot)
-
-
-@inline
-def _amend(t, order_id, price, leaves):
-    slot = find_order(t, order_id)
-    if slot == 0:
-        return
-    order = order_at(t, slot)
-    if order.shown_lots != 0 and price == order.price_ticks and leaves <= order.leaves_lots:  # keeps its place
-        order.leaves_lots = leaves
-        if leaves < order.shown_lots:
-            show(t, slot, leaves)
-        return
-    show(t, slot, 0)
-    order.price_ticks = price
-    order.leaves_lots = leaves
-    _activate(t, order_id)
-
-
-@inline
-def _trigger(t, order_id):
-    slot = find_order(t, order_id)
-    if slot != 0:
-        order_at(t, slot).waits = 0
-        _activate(t, order_id)
 
 
 @outline
@@ -247,21 +189,6 @@ def _list(t, seq, ts_ns, unit):
     tell_status(t, symbol, seq, ts_ns, 0)
 
 
-@inline
-def _join_books(t):
-    """What is left of the command's orders joins the book."""
-    for i in range(t.active_used):
-        slot = find_order(t, load(t.active_at + i * 8))
-        if slot == 0:
-            continue
-        order = order_at(t, slot)
-        if order.leaves_lots == 0:
-            drop_order(t, slot)  # nothing left and nobody says so any more
-        elif order.waits == 0 and order.shown_lots == 0:
-            show(t, slot, slice_of(order))
-    t.active_used = 0
-
-
 @outline
 def _sort_dirty(t):
     """Symbols in ascending order; few, or in order already."""
@@ -275,10 +202,14 @@ def _sort_dirty(t):
 
 
 @outline
-def _tell_periods(t, seq, ts_ns):
-    """Tickers, then candles, of the symbols that changed."""
+def _tell_symbols(t, seq, ts_ns):
+    """Auctions, tickers, then candles, of the symbols that changed."""
     if t.dirty_used > 1:
         _sort_dirty(t)
+    for i in range(t.dirty_used):
+        symbol = load_u32(t.dirty_at + i * 4)
+        if symbol_at(t, symbol).dirty & DIRTY_AUCTION != 0 and symbol_at(t, symbol).state == IN_AUCTION:
+            tell_auction(t, symbol, seq, ts_ns)
     for i in range(t.dirty_used):
         symbol = load_u32(t.dirty_at + i * 4)
         if symbol_at(t, symbol).dirty & DIRTY_TICKER != 0:
@@ -295,14 +226,51 @@ def _tell_periods(t, seq, ts_ns):
     t.dirty_used = 0
 
 
+@outline
+def _enter(t, symbol, state, seq, ts_ns):
+    """A symbol's new state; with an auction its indicative price begins anew."""
+    kept = symbol_at(t, symbol)
+    if state == IN_AUCTION:
+        if kept.state != IN_AUCTION:
+            kept.auction_ticks = 0
+            kept.auction_lots = 0
+            kept.auction_surplus = 0
+            kept.auction_side = 0
+        mark_dirty(t, symbol, DIRTY_AUCTION)
+    kept.state = state
+    tell_status(t, symbol, seq, ts_ns, state)
+
+
 @inline
-def _status(t, event):
-    halted = 1 if event.type == HALTED else 0
+def _enter_all(t, event, state):
+    """Of the symbol of a halt or its end; where it names none, of each that is not gone."""
     if event.symbol != NO_SYMBOL:
-        tell_status(t, np.int64(event.symbol), event.seq, event.ts_ns, halted)
+        _enter(t, np.int64(event.symbol), state, event.seq, event.ts_ns)
         return
     for symbol in range(t.symbols_used):
-        tell_status(t, symbol, event.seq, event.ts_ns, halted)
+        if symbol_at(t, symbol).state != GONE:
+            _enter(t, symbol, state, event.seq, event.ts_ns)
+
+
+@outline
+def _change(t, address):
+    """What is rare: states, uncross, delisting."""
+    event = _event_at(address)
+    kind, symbol = np.int64(event.type), np.int64(event.symbol)
+    if kind == STATE:
+        terms = _state_at(address)
+        symbol_at(t, symbol).reference_ticks = terms.reference_ticks
+        _enter(t, symbol, np.int64(terms.symbol_state), event.seq, event.ts_ns)
+    elif kind == UNCROSSED:
+        if event.qty_lots != 0:
+            symbol_at(t, symbol).reference_ticks = event.price_ticks
+            mark_dirty(t, symbol, DIRTY_AUCTION)
+    elif kind == DELISTED:
+        _enter(t, symbol, GONE, event.seq, event.ts_ns)
+    elif kind == HALTED:
+        _enter_all(t, event, IN_HALT)
+    elif kind == RESUMED:
+        _enter_all(t, event, OPEN)
 
 
 @inline
@@ -312,23 +280,25 @@ def _take(t, address):
     kind = np.int64(event.type)
     if kind == TRADE:
         _print(t, event)
-        _fill(t, event.order_id, event.leaves_lots, 0)
-        _fill(t, event.maker_order_id, event.maker_leaves_lots, event.qty_lots)
+        fill(t, event.order_id, event.leaves_lots, event.qty_lots if event.flags & OF_AUCTION != 0 else 0)
+        fill(t, event.maker_order_id, event.maker_leaves_lots, event.qty_lots)
     elif kind == ACCEPTED:
-        _accept(t, event, _terms_at(address))
+        accept(t, event, _terms_at(address))
     elif kind == CANCELLED:
-        _cancel(t, event.order_id)
+        cancel(t, event.order_id)
     elif kind == AMENDED:
-        _amend(t, event.order_id, event.price_ticks, event.leaves_lots)
+        amend(t, event.order_id, event.price_ticks, event.leaves_lots)
     elif kind == TRIGGERED:
-        _trigger(t, event.order_id)
+        trigger(t, event.order_id)
     elif kind == BUSTED:
         t.bust_at += 1
         _bust(t, event, load(t.bust_times + (t.bust_at - 1) * 8))
-    elif kind == HALTED or kind == RESUMED:
-        _status(t, event)
     elif kind == LISTED:
         _list(t, event.seq, event.ts_ns, load(address + UNIT_AT))
+    elif kind >= HALTED:
+        _change(t, address)
+    if event.flags & LAST != 0:
+        join_books(t)
 
 
 @kernel_of("int64(int64, int64, int64)")
@@ -352,10 +322,9 @@ def fold_events(address, events, count):
             _pass_time(t, begin_event.seq, begin_event.ts_ns)
         for i in range(first, end):
             _take(t, events + i * RECORD_SIZE)
-        _join_books(t)
         if t.touched_used > 0:
             tell_books(t, last.seq, last.ts_ns)
         if t.dirty_used > 0:
-            _tell_periods(t, last.seq, last.ts_ns)
+            _tell_symbols(t, last.seq, last.ts_ns)
         t.at = end
     return DONE

@@ -9,9 +9,13 @@ from ringbuf.jit import inline, outline
 
 import numpy as np
 
+from consumers.marketdata.dirty import DIRTY_AUCTION, mark_dirty
 from consumers.marketdata.tables import GOLDEN, HEIGHT, level_at, link_address, order_at, symbol_at
 from ringbuf.atomics import load_u32, store_u32
+from ringbuf.codes import SymbolState
 # isort: on
+
+AUCTION = int(SymbolState.AUCTION)
 
 
 @inline
@@ -78,6 +82,7 @@ def level_for(t, symbol, side, price_ticks):
     level = level_at(t, slot)
     level.key = key
     level.total_lots = 0
+    level.whole_lots = 0
     level.mark = 0
     level.symbol = symbol
     level.side = side
@@ -102,8 +107,8 @@ def unlink(t, slot):
 
 
 @inline
-def change_level(t, slot, lots):
-    """Add `lots` (may be negative) to a level, remembering what it had when the command began."""
+def change_level(t, slot, lots, whole_lots):
+    """Add to a level's totals (may be negative), remembering what it showed when the command began."""
     level = level_at(t, slot)
     if level.mark != t.command:
         level.mark = t.command
@@ -111,6 +116,9 @@ def change_level(t, slot, lots):
         store_u32(t.touched_at + (t.touched_used) * 4, slot)
         t.touched_used += 1
     level.total_lots += lots
+    level.whole_lots += whole_lots
+    if symbol_at(t, level.symbol).state == AUCTION:
+        mark_dirty(t, np.int64(level.symbol), DIRTY_AUCTION)
 
 
 @inline
@@ -145,16 +153,18 @@ def sort_touched(t, count):
 
 @outline
 def show(t, slot, lots):
-    """The order stands in the book with `lots` (0 = not at all)."""
+    """The order stands in the book with all it has left, of which it shows `lots` (0 = not at all)."""
     order = order_at(t, slot)
-    if lots == order.shown_lots:
+    whole = order.leaves_lots if lots != 0 else 0
+    if lots == order.shown_lots and whole == order.whole_lots:
         return
     level = np.int64(order.level)
     if level == 0:
         level = level_for(t, np.int64(order.symbol), np.int64(order.side), order.price_ticks)
         order.level = level
-    change_level(t, level, lots - order.shown_lots)
+    change_level(t, level, lots - order.shown_lots, whole - order.whole_lots)
     order.shown_lots = lots
+    order.whole_lots = whole
     if lots == 0:
         order.level = 0
 

@@ -21,11 +21,12 @@ from ringbuf.fields import record_at
 # isort: on
 
 CANDLES = len(SECONDS)
-TOPICS = 7 + CANDLES  # of a symbol: MarketType, then 7 + interval for candles
+TOPICS = 8 + CANDLES  # of a symbol: MarketType, then 8 + interval for candles
 GOLDEN = -7046029254386353131  # 2**64 / golden ratio, as i64
 HEIGHT = 10  # of the skip lists; a level is in the next higher one with chance 1/4
 
-# An open order. shown_lots is 0 and level 0 while it doesn't stand in the book; waits: a stop not yet triggered.
+# An open order. shown_lots and whole_lots (what it adds to its level's totals) are 0 and level 0 while it doesn't stand
+# in the book; waits: a stop or the like, not yet triggered.
 ORDER = np.dtype(
     [
         ("order_id", "<i8"),
@@ -33,6 +34,7 @@ ORDER = np.dtype(
         ("leaves_lots", "<i8"),
         ("display_lots", "<i8"),
         ("shown_lots", "<i8"),
+        ("whole_lots", "<i8"),
         ("level", "<u4"),
         ("symbol", "<u4"),
         ("side", "<u4"),
@@ -43,9 +45,17 @@ ORDER = np.dtype(
 )
 
 # One price. key: its price on the ask side, -price on the bid side, so the best has the lowest. before: its total when
-# the command `mark` began.
+# the command `mark` began. whole_lots: with what its icebergs hide.
 LEVEL = np.dtype(
-    [("key", "<i8"), ("total_lots", "<i8"), ("before", "<i8"), ("mark", "<i8"), ("symbol", "<u4"), ("side", "<u4")]
+    [
+        ("key", "<i8"),
+        ("total_lots", "<i8"),
+        ("whole_lots", "<i8"),
+        ("before", "<i8"),
+        ("mark", "<i8"),
+        ("symbol", "<u4"),
+        ("side", "<u4"),
+    ]
 )
 
 # A candle, or a minute of the day. Sums are high * 2**62 + low. start: seconds, or minutes, since 1970.
@@ -68,7 +78,9 @@ PERIOD = np.dtype(
     ]
 )
 
-# dirty: what the command changed, DIRTY_*. The day's sums and extremes beside its minutes; last_ticks: last print.
+# dirty: what the command changed, DIRTY_*. state: SymbolState or STATUS_DELISTED; reference_ticks: 0 = none;
+# auction_*: the indicative uncross told last in this auction. The day's sums and extremes beside its minutes;
+# last_ticks: last print.
 SYMBOL = np.dtype(
     [
         ("unit", "<i8"),  # quote minor units in one tick x one lot
@@ -77,6 +89,12 @@ SYMBOL = np.dtype(
         ("ask_ticks", "<i8"),
         ("ask_lots", "<i8"),
         ("dirty", "<i8"),
+        ("state", "<i8"),
+        ("reference_ticks", "<i8"),
+        ("auction_ticks", "<i8"),
+        ("auction_lots", "<i8"),
+        ("auction_surplus", "<i8"),
+        ("auction_side", "<i8"),
         ("last_ticks", "<i8"),
         ("high_ticks", "<i8"),
         ("low_ticks", "<i8"),

@@ -5,6 +5,7 @@ from ringbuf.jit import inline, outline
 
 import numpy as np
 
+from consumers.marketdata.auction import indicative
 from consumers.marketdata.candles import SECONDS
 from consumers.marketdata.level_lists import give_back, sort_touched, unlink
 from consumers.marketdata.periods import capped
@@ -19,20 +20,10 @@ FLAG_CLOSED = 2
 LAST = int(FLAG_LAST)
 M_TRADE, M_BBO, M_DEPTH = int(MarketType.TRADE), int(MarketType.BBO), int(MarketType.DEPTH)
 M_TICKER, M_CANDLE, M_STATUS = int(MarketType.TICKER), int(MarketType.CANDLE), int(MarketType.STATUS)
-CANDLE_TOPIC = 7  # column of `prevs`, + interval
-DIRTY_BOOK, DIRTY_TICKER, DIRTY_TRADED = 1, 2, 4
+M_AUCTION = int(MarketType.AUCTION)
+CANDLE_TOPIC = 8  # column of `prevs`, + interval
 LENGTHS = np.array(SECONDS, np.int64)
 _market = record_at(MARKET)
-
-
-@inline
-def mark_dirty(t, symbol, what):
-    """Remember that the command changed something of a symbol."""
-    kept = symbol_at(t, symbol)
-    if kept.dirty == 0:
-        store_u32(t.dirty_at + (t.dirty_used) * 4, symbol)
-        t.dirty_used += 1
-    kept.dirty |= what
 
 
 @outline
@@ -83,10 +74,33 @@ def tell_trade(t, symbol, seq, ts_ns, side, price_ticks, lots):
 
 
 @outline
-def tell_status(t, symbol, seq, ts_ns, halted):
-    """Open (0) or halted (1)."""
+def tell_status(t, symbol, seq, ts_ns, state):
+    """What the symbol takes from now on: a SymbolState, or STATUS_DELISTED."""
     record = _begin(t, M_STATUS, symbol, seq, _chain(t, symbol, M_STATUS, seq), ts_ns)
-    record.side = halted
+    record.side = state
+
+
+@outline
+def tell_auction(t, symbol, seq, ts_ns):
+    """At which price the book would be uncrossed now, where that is another than told last. No level is empty."""
+    kept = symbol_at(t, symbol)
+    price, volume, surplus, side = indicative(t, symbol)
+    if (
+        price == kept.auction_ticks
+        and volume == kept.auction_lots
+        and surplus == kept.auction_surplus
+        and side == kept.auction_side
+    ):
+        return
+    kept.auction_ticks = price
+    kept.auction_lots = volume
+    kept.auction_surplus = surplus
+    kept.auction_side = side
+    record = _begin(t, M_AUCTION, symbol, seq, _chain(t, symbol, M_AUCTION, seq), ts_ns)
+    record.price_ticks = price
+    record.qty_lots = volume
+    record.qty2_lots = surplus
+    record.side = side
 
 
 @outline

@@ -1,8 +1,9 @@
 """Events into MARKET records by plain dictionaries: the oracle of consumers.marketdata.fold, written before it.
 
 One command gives, in this order: candles that its time closed (seq of its first event), status changes and trades
-(seq of their own event), then depth, bbo, ticker and candles (seq of its last event). So sequences never go
-back, and no topic has two messages of one sequence. `prev` is the sequence of the topic's message before.
+(seq of their own event), then depth, bbo, auction, ticker and candles (seq of its last event). So sequences never go
+back, and no topic has two messages of one sequence. `prev` is the sequence of the topic's message before. A group of
+commands is told as one.
 """
 
 import struct
@@ -11,8 +12,19 @@ from collections.abc import Callable
 import numpy as np
 
 from consumers.marketdata.candles import NS, SECONDS
-from ringbuf.codes import FLAG_LAST, NO_SYMBOL, EventType, MarketType, OrderType
-from ringbuf.records import EVENT, EVENT_BUST, EVENT_LISTED_INSTRUMENT, EVENT_ORDER, MARKET
+from ringbuf.codes import (
+    FLAG_AUCTION,
+    FLAG_LAST,
+    FLAG_MORE,
+    NO_SYMBOL,
+    STATUS_DELISTED,
+    EventType,
+    MarketType,
+    OrderType,
+    SymbolState,
+)
+from ringbuf.records import EVENT, EVENT_BUST, EVENT_LISTED_INSTRUMENT, EVENT_ORDER, EVENT_STATE, MARKET
+from tests.consumers.plain_auction import Levels, plain_indicative
 from tests.consumers.plain_candles import Candle, Day, begin
 from tests.consumers.plain_levels import Book, Order
 
@@ -26,7 +38,11 @@ AMENDED, TRIGGERED, BUSTED = int(EventType.AMENDED), int(EventType.TRIGGERED), i
 HALTED, RESUMED, LISTED = int(EventType.HALTED), int(EventType.RESUMED), int(EventType.LISTED_INSTRUMENT)
 M_TRADE, M_BBO, M_DEPTH = int(MarketType.TRADE), int(MarketType.BBO), int(MarketType.DEPTH)
 M_TICKER, M_CANDLE, M_STATUS = int(MarketType.TICKER), int(MarketType.CANDLE), int(MarketType.STATUS)
-STOPS = (int(OrderType.STOP), int(OrderType.STOP_LIMIT))
+M_AUCTION = int(MarketType.AUCTION)
+STATE, UNCROSSED, DELISTED = int(EventType.STATE), int(EventType.UNCROSSED), int(EventType.DELISTED_INSTRUMENT)
+WAITING = (
+    OrderType.STOP, OrderType.STOP_LIMIT, OrderType.TAKE_PROFIT, OrderType.TAKE_PROFIT_LIMIT, OrderType.TRAILING_STOP
+)  # fmt: skip
 
 Topic = tuple[int, int, int]  # type, symbol, interval
 TradeTime = Callable[[int, int], int | None]  # (symbol, trade's sequence) -> its ts_ns
@@ -39,6 +55,9 @@ class Symbol:
         self.unit = tick_lot_quote_units
         self.book = Book()
         self.bbo = (0, 0, 0, 0)
+        self.state = int(SymbolState.OPEN)
+        self.reference_ticks = 0
+        self.auction = (0, 0, 0, 0)
         self.day = Day()
         self.candles: list[Candle | None] = [None] * len(SECONDS)
 
@@ -82,10 +101,10 @@ class PlainFold:
                     self._pass_time(seq, ts_ns)
             if kind == TRADE:
                 self._trade(seq, ts_ns, side, symbol, price, qty)
-                self._fill(order_id, leaves, 0)
+                self._fill(order_id, leaves, qty if flags & FLAG_AUCTION else 0)
                 self._fill(maker, maker_leaves, qty)
             elif kind == ACCEPTED:
-                stop = int(terms["order_type"][at]) in STOPS
+                stop = int(terms["order_type"][at]) in WAITING
                 self.orders[order_id] = Order(symbol, side, price, leaves, int(terms["display_lots"][at]), stop)
                 self._active.append(order_id)
             elif kind == CANCELLED:
@@ -99,13 +118,23 @@ class PlainFold:
             elif kind == BUSTED:
                 self._bust(events[at : at + 1].view(EVENT_BUST)[0])
             elif kind in (HALTED, RESUMED):
-                self._status(seq, ts_ns, symbol, kind == HALTED)
+                self._enter(seq, ts_ns, symbol, SymbolState.HALTED if kind == HALTED else SymbolState.OPEN)
+            elif kind == STATE:
+                state = events[at : at + 1].view(EVENT_STATE)[0]
+                self.symbols[symbol].reference_ticks = int(state["reference_ticks"])
+                self._enter(seq, ts_ns, symbol, int(state["symbol_state"]))
+            elif kind == UNCROSSED and qty:
+                self.symbols[symbol].reference_ticks = price
+            elif kind == DELISTED:
+                self._enter(seq, ts_ns, symbol, STATUS_DELISTED)
             elif kind == LISTED:
                 listed = events[at : at + 1].view(EVENT_LISTED_INSTRUMENT)[0]
                 self.symbols.append(Symbol(int(listed["tick_lot_quote_units"])))
-                self._status(seq, ts_ns, symbol, False)
+                self._enter(seq, ts_ns, symbol, SymbolState.OPEN)
             if flags & FLAG_LAST:
-                self._end(seq, ts_ns)
+                self._join()
+                if not flags & FLAG_MORE:
+                    self._end(seq, ts_ns)
 
     def take(self) -> np.ndarray:
         """The MARKET records since the last call; also forgets what changed since then."""
@@ -131,7 +160,7 @@ class PlainFold:
             order.shown_lots = lots
 
     def _fill(self, order_id: int, leaves: int, shown_less: int) -> None:
-        """A trade left `leaves` of this order; a maker's shown slice is less by `shown_less`."""
+        """A trade left `leaves` of this order; where it stands in the book its shown slice is less by `shown_less`."""
         order = self.orders.get(order_id)
         if order is None:
             return
@@ -186,13 +215,20 @@ class PlainFold:
             ROW.pack(self.mseq, seq, prev, ts_ns, kind, flags, side, interval, symbol, price, qty, price2, qty2, *rest)
         )
 
-    def _status(self, seq: int, ts_ns: int, symbol: int, halted: bool) -> None:
-        for each in range(len(self.symbols)) if symbol == NO_SYMBOL else (symbol,):
-            self._emit((M_STATUS, each, 0), seq, ts_ns, side=int(halted))
+    def _enter(self, seq: int, ts_ns: int, symbol: int, state: int) -> None:
+        """A symbol's new state, or that of all that are not gone."""
+        listed = [i for i, kept in enumerate(self.symbols) if kept.state != STATUS_DELISTED]
+        for each in listed if symbol == NO_SYMBOL else (symbol,):
+            kept = self.symbols[each]
+            if state == SymbolState.AUCTION and kept.state != state:
+                kept.auction = (0, 0, 0, 0)
+            kept.state = int(state)
+            self._emit((M_STATUS, each, 0), seq, ts_ns, side=int(state))
 
     def _trade(self, seq: int, ts_ns: int, side: int, symbol: int, price: int, qty: int) -> None:
         kept = self.symbols[symbol]
         quote = qty * price * kept.unit
+        kept.reference_ticks = kept.reference_ticks or price
         self.recent[symbol, seq] = ts_ns
         self._emit((M_TRADE, symbol, 0), seq, ts_ns, side=side, price=price, qty=qty)
         second = ts_ns // NS
@@ -249,11 +285,11 @@ class PlainFold:
                 if candle is not None and not candle.closed and candle.start + SECONDS[interval] <= second:
                     candle.closed = True
                     self._candle(symbol, interval, candle, seq, ts_ns)
-            if new_minute and kept.day.roll(second // 60):
+            if new_minute and kept.state != STATUS_DELISTED and kept.day.roll(second // 60):
                 self._tickers.add(symbol)
 
-    def _end(self, seq: int, ts_ns: int) -> None:
-        """A command is whole: what is left of its orders joins the book, and what changed is told."""
+    def _join(self) -> None:
+        """A command is whole: what is left of its orders joins the book."""
         for order_id in self._active:
             order = self.orders.get(order_id)
             if order is None:
@@ -263,8 +299,12 @@ class PlainFold:
             elif not order.waits and not order.shown_lots:
                 self._show(order, _slice(order))
         self._active.clear()
+
+    def _end(self, seq: int, ts_ns: int) -> None:
+        """A command or group is whole: what changed is told."""
         if self._books:
             self._tell_books(seq, ts_ns)
+        self._tell_auctions(seq, ts_ns)
         for symbol in sorted(self._tickers):
             total = self.symbols[symbol].day.total()
             self._emit((M_TICKER, symbol, 0), seq, ts_ns, price=total.close_ticks, period=total)
@@ -276,6 +316,23 @@ class PlainFold:
         self._tickers.clear()
         self._traded.clear()
         self._first_seq = 0
+
+    def _tell_auctions(self, seq: int, ts_ns: int) -> None:
+        """At which price each book in an auction would be uncrossed, found from its orders."""
+        for symbol, kept in enumerate(self.symbols):
+            if kept.state != SymbolState.AUCTION:
+                continue
+            sides: tuple[Levels, Levels] = ({}, {})
+            for order in self.orders.values():
+                if order.symbol == symbol and order.shown_lots:
+                    side = sides[order.side]
+                    side[order.price_ticks] = side.get(order.price_ticks, 0) + order.leaves_lots
+            found = plain_indicative(*sides, kept.reference_ticks)
+            if found != kept.auction:
+                kept.auction = found
+                price, volume, surplus, side_of_it = found
+                topic = (M_AUCTION, symbol, 0)
+                self._emit(topic, seq, ts_ns, FLAG_LAST, side_of_it, price, volume, 0, surplus)
 
     def _tell_books(self, seq: int, ts_ns: int) -> None:
         for symbol in sorted(self._books):

@@ -15,14 +15,30 @@ from consumers.marketdata.fold import FoldError, MarketFold
 from consumers.marketdata.periods import HALF, capped, count
 from consumers.marketdata.tables import PERIOD
 from engine.core import Engine
-from ringbuf.codes import FLAG_LAST, EventType, MarketType, OrderType
+from ringbuf.codes import (
+    FLAG_AUCTION,
+    FLAG_LAST,
+    FLAG_MORE,
+    NO_SYMBOL,
+    STATUS_DELISTED,
+    EventType,
+    MarketType,
+    OrderType,
+    SymbolState,
+)
+from ringbuf.cuts import cut_places
 from ringbuf.jit import kernel
-from ringbuf.records import EVENT, EVENT_ORDER
+from ringbuf.records import EVENT, EVENT_ORDER, EVENT_STATE
+from tests.consumers.plain_auction import plain_indicative
 from tests.consumers.plain_market import PlainFold
 from tests.consumers.synthetic import Story
 from tests.consumers.test_against_engine import LIMITS, catalog_of, history
 from tests.reference.engine import ReferenceEngine
 from tests.reference.stream import INSTRUMENTS, CommandStream
+
+WAITING = (
+    OrderType.STOP, OrderType.STOP_LIMIT, OrderType.TAKE_PROFIT, OrderType.TAKE_PROFIT_LIMIT, OrderType.TRAILING_STOP
+)  # fmt: skip
 
 
 def reference_history(seed: int, steps: int, folder: Path) -> np.ndarray:
@@ -46,7 +62,7 @@ def reference_history(seed: int, steps: int, folder: Path) -> np.ndarray:
 def pieces_of(events: np.ndarray, seed: int) -> Iterator[np.ndarray]:
     """Whole commands in pieces of random length."""
     dice = random.Random(seed)
-    ends = (np.flatnonzero(events["flags"] & FLAG_LAST) + 1).tolist()
+    ends = cut_places(events).tolist()
     start = at = 0
     while at < len(ends):
         at = min(at + dice.choice((1, 1, 2, 17, 400)), len(ends))
@@ -99,10 +115,88 @@ def test_icebergs_and_stops_give_the_same_records(seed: int) -> None:
         if roll < 0.3:
             terms["display_lots"][at] = dice.randrange(1, 9)
         elif roll < 0.4:
-            terms["order_type"][at] = dice.choice((OrderType.STOP, OrderType.STOP_LIMIT))
+            terms["order_type"][at] = dice.choice(WAITING)
     for at in np.flatnonzero(events["type"] == EventType.AMENDED)[::3]:
         events["type"][at] = EventType.TRIGGERED
     assert_same(events, seed)
+
+
+def with_states(events: np.ndarray, dice: random.Random) -> np.ndarray:
+    """States, auctions and groups put into a history that had none; books that cross, as in an auction."""
+    events = events.copy()
+    terms, states = events.view(EVENT_ORDER), events.view(EVENT_STATE)
+    for at in np.flatnonzero((events["type"] == EventType.ACCEPTED) | (events["type"] == EventType.AMENDED)):
+        events["price_ticks"][at] = 500 + dice.randrange(-9, 10)
+        if events["type"][at] == EventType.ACCEPTED and dice.random() < 0.3:
+            terms["display_lots"][at] = dice.randrange(1, 9)
+    for at in np.flatnonzero(np.isin(events["type"], (EventType.DEPOSITED, EventType.WITHDRAWN, EventType.REJECTED))):
+        roll = dice.random()
+        events["symbol"][at] = dice.randrange(2)
+        if roll < 0.4:
+            events["type"][at] = EventType.STATE
+            auction = dice.random() < 0.7
+            states["symbol_state"][at] = SymbolState.AUCTION if auction else dice.choice(list(SymbolState))
+            states["reference_ticks"][at] = dice.choice((0, 0, 480, 495, 500, 501, 9000))
+        elif roll < 0.5:
+            events["type"][at] = EventType.UNCROSSED
+            events["price_ticks"][at], events["qty_lots"][at] = 500 + dice.randrange(-5, 6), dice.randrange(3)
+        elif roll < 0.55:
+            events["type"][at] = dice.choice((EventType.HALTED, EventType.RESUMED))
+            events["symbol"][at] = dice.choice((0, 1, NO_SYMBOL))
+    trades = np.flatnonzero(events["type"] == EventType.TRADE)
+    events["flags"][dice.sample(trades.tolist(), len(trades) // 3)] |= FLAG_AUCTION
+    ends = np.flatnonzero(events["flags"] & FLAG_LAST)[:-1]
+    events["flags"][dice.sample(ends.tolist(), len(ends) // 5)] |= FLAG_MORE
+    gone = np.flatnonzero(events["type"] == EventType.STATE)[-20]
+    events["type"][gone] = EventType.DELISTED_INSTRUMENT
+    return events
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_states_auctions_and_groups_give_the_same_records(seed: int) -> None:
+    dice = random.Random(seed)
+    events = with_states(history(seed + 80, 3000), dice)
+    assert_same(events, seed)
+    records = told(events)
+    auctions, status = (records[records["type"] == kind] for kind in (MarketType.AUCTION, MarketType.STATUS))
+    assert (auctions["qty_lots"] > 0).sum() > 50 and len(set(auctions["price_ticks"].tolist())) > 5, f"seed {seed}"
+    assert {0, 1, SymbolState.AUCTION, STATUS_DELISTED} <= set(status["side"].tolist()), f"seed {seed}"
+
+
+def told(events: np.ndarray) -> np.ndarray:
+    """All records of a history."""
+    fold = MarketFold(7, lambda symbol, seq: int(events["ts_ns"][seq - 1]))
+    fold.apply(events)
+    return fold.take()
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_indicative_price_is_what_the_rules_say_tick_by_tick(seed: int) -> None:
+    """Small random books in an auction, of a few prices and lots, so that every tie comes up."""
+    dice = random.Random(seed)
+    for _ in range(300):
+        orders = [
+            (dice.randrange(2), dice.randrange(1, 13), dice.choice((1, 1, 2, 3, 10)))
+            for _ in range(dice.randrange(1, 12))
+        ]
+        reference = dice.choice((0, 0, 1, 4, 6, 7, 30))
+        rows = accepted([(price, lots) for _, price, lots in orders])
+        rows["side"][-len(orders) :] = [side for side, _, _ in orders]
+        opening = rows[-len(orders) - 1 :][:1]  # what the story ends with, an auction instead
+        opening["type"], opening["symbol"], opening["flags"] = EventType.STATE, 0, FLAG_LAST
+        opening.view(EVENT_STATE)["symbol_state"] = SymbolState.AUCTION
+        opening.view(EVENT_STATE)["reference_ticks"] = reference
+        sides: tuple[dict[int, int], dict[int, int]] = ({}, {})
+        for side, price, lots in orders:
+            sides[side][price] = sides[side].get(price, 0) + lots
+        fold = MarketFold(1, lambda symbol, seq: None)
+        fold.apply(rows)
+        records = fold.take()
+        records = records[records["type"] == MarketType.AUCTION]
+        found = (0, 0, 0, 0)
+        if len(records):
+            found = tuple(int(records[name][-1]) for name in ("price_ticks", "qty_lots", "qty2_lots", "side"))
+        assert found == plain_indicative(*sides, reference), f"seed {seed}: {orders}, reference {reference}"
 
 
 @pytest.mark.parametrize("seed", range(3))
