@@ -69,10 +69,21 @@ class Entries(NamedTuple):
     kind: I64
 
 
+_LISTINGS = np.array(
+    (
+        EventType.LISTED_ASSET,
+        EventType.LISTED_INSTRUMENT,
+        EventType.CHANGED_INSTRUMENT,
+        EventType.DELISTED_INSTRUMENT,
+        EventType.DELISTED_ASSET,
+    ),
+    np.uint8,
+)
+
+
 def listed_events(events: NDArray[np.void]) -> NDArray[np.void]:
-    """The listings of a batch: each consumer keeps them in its store for the next start."""
-    kinds = events["type"]
-    return events[(kinds == EventType.LISTED_ASSET) | (kinds == EventType.LISTED_INSTRUMENT)]
+    """A batch's listings and what changes or ends them: each consumer keeps them in its store for the next start."""
+    return events[np.isin(events["type"], _LISTINGS)]
 
 
 def expand(events: NDArray[np.void], instruments: InstrumentTable) -> Entries:

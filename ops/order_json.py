@@ -26,12 +26,21 @@ def order_json(row: NDArray[np.void], catalog: Catalog) -> dict[str, Any]:
         "tif": Tif(int(order["tif"])).name.lower(),
         "status": Status(int(order["status"])).name.lower(),
     }
-    if order_type in (OrderType.LIMIT, OrderType.STOP_LIMIT):
+    if order_type in (OrderType.LIMIT, OrderType.STOP_LIMIT, OrderType.TAKE_PROFIT_LIMIT):
         found["price"] = instrument.price_text(int(order["price_ticks"]))
-    if order_type in (OrderType.STOP, OrderType.STOP_LIMIT):
+    if order_type >= OrderType.STOP:  # the types that wait
         found["stop_price"] = instrument.price_text(int(order["stop_price_ticks"]))
+        found["triggered"] = bool(order["triggered"])
+    if order_type == OrderType.TRAILING_STOP:
+        found["trail"] = instrument.price_text(int(order["trail_ticks"]))
     for name in ("qty", "leaves", "filled", "busted"):
         found[name] = instrument.qty_text(int(order[f"{name}_lots"]))
+    if order["display_lots"]:
+        found["display_qty"] = instrument.qty_text(int(order["display_lots"]))
+    if order["expire_ts_ns"]:
+        found["expire_ts_ns"] = int(order["expire_ts_ns"])
+    if order["pair_order_id"]:
+        found["oco_order_id"] = int(order["pair_order_id"])
     if order["reason"]:
         found["reason"] = Reason(int(order["reason"])).name.lower()
     found["accepted_ts_ns"] = int(order["accepted_ts_ns"])

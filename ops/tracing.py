@@ -25,7 +25,7 @@ from consumers.stored import read_catalog
 from ops.evidence import NotFound, open_store, questions_of
 from ops.order_json import ledger_json, order_json
 from ops.run_file import live_run
-from ringbuf.codes import NO_ACCOUNT, EventType
+from ringbuf.codes import NO_ACCOUNT, STEP_LANE, EventType
 from ringbuf.records import EVENT
 from ringbuf.ring import Ring
 from ringbuf.shm import SegmentError
@@ -107,9 +107,13 @@ def trace(data: Path, reader: JournalReader, events: NDArray[np.void]) -> list[S
 
 
 def match_step(subject: Subject) -> Step:
-    """1: the records."""
+    """1: the records; `session` null: a step of the engine's own, which answers nobody."""
     records = [
-        {**encode(event, subject.catalog), "crc32c": f"{int(event['crc']):08x}", "session": int(event["session"])}
+        {
+            **encode(event, subject.catalog),
+            "crc32c": f"{int(event['crc']):08x}",
+            "session": None if event["session"] >> 24 == STEP_LANE else int(event["session"]),
+        }
         for event in subject.events
     ]
     return {"name": "match output", "owner": "engine", "records": records}

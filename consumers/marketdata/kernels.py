@@ -231,11 +231,10 @@ def _enter(t, symbol, state, seq, ts_ns):
     """A symbol's new state; with an auction its indicative price begins anew."""
     kept = symbol_at(t, symbol)
     if state == IN_AUCTION:
-        if kept.state != IN_AUCTION:
-            kept.auction_ticks = 0
-            kept.auction_lots = 0
-            kept.auction_surplus = 0
-            kept.auction_side = 0
+        kept.auction_ticks = 0
+        kept.auction_lots = 0
+        kept.auction_surplus = 0
+        kept.auction_side = 0
         mark_dirty(t, symbol, DIRTY_AUCTION)
     kept.state = state
     tell_status(t, symbol, seq, ts_ns, state)

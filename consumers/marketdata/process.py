@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from consumers.funds import listed_events
 from consumers.marketdata.fold import FoldError, MarketFold
 from consumers.marketdata.store import (
     NAME,
@@ -24,7 +25,6 @@ from consumers.runtime import ConsumerError, run
 from consumers.source import JournalSource
 from consumers.store import Store, encode_key
 from consumers.stored import LISTED
-from ringbuf.codes import EventType
 from ringbuf.layout import CLAIMED_AT, PUBLISHED_AT
 from ringbuf.ring import Ring
 from ringbuf.ring_kernels import write_i64
@@ -94,9 +94,7 @@ class MarketData:
 
     def apply(self, events: np.ndarray) -> None:
         """Fold a batch."""
-        kinds = events["type"]
-        for at in np.flatnonzero((kinds == EventType.LISTED_ASSET) | (kinds == EventType.LISTED_INSTRUMENT)):
-            self._listed.append(events[at].copy())  # not the whole batch that it is in
+        self._listed += [event.copy() for event in listed_events(events)]  # not the whole batch that they are in
         self._fold(events)
 
     def commit(self, sequence: int) -> None:

@@ -5,7 +5,7 @@
     trades        symbol, first seq                  → TRADE records of one commit
     levels        symbol, side, price                → total lots
     candles       symbol, interval, start            → CANDLE_ROW
-    tickers, status   symbol                         → the latest record
+    tickers, status, auctions   symbol               → the latest record
 
 The feed's blocks and their index are pruned together; trades stay.
 """
@@ -19,12 +19,13 @@ import numpy as np
 
 from consumers.store import Store, StoreView, encode_key
 from consumers.stored import LISTED, Tables
-from ringbuf.codes import FLAG_LAST, MarketType
+from ringbuf.codes import FLAG_LAST, MarketType, SymbolState
 from ringbuf.records import MARKET, RECORD_SIZE
 
 NAME = "marketdata"
 FEED, INDEX = "feed_blocks", "feed_index"
-TABLES = ("levels", "candles", "tickers", "trades", FEED, INDEX, "status", LISTED)
+TABLES = ("levels", "candles", "tickers", "trades", FEED, INDEX, "status", "auctions", LISTED)
+LATEST = {"tickers": MarketType.TICKER, "status": MarketType.STATUS, "auctions": MarketType.AUCTION}
 CANDLE_ROW = struct.Struct("<4q2qq")  # open, high, low, close, volume, quote volume, trades; volumes capped
 CANDLE_FIELDS = (
     "open_ticks", "high_ticks", "low_ticks", "price_ticks", "volume_lots", "quote_volume", "trades"
@@ -59,7 +60,7 @@ def put_records(txn: Any, store: Tables, records: np.ndarray) -> None:
     _put_trades(txn, store, records[kinds == MarketType.TRADE])
     _put_levels(txn, store, records[kinds == MarketType.DEPTH])
     _put_candles(txn, store, records[kinds == MarketType.CANDLE])
-    for table, kind in (("tickers", MarketType.TICKER), ("status", MarketType.STATUS)):
+    for table, kind in LATEST.items():
         for row in _latest(records[kinds == kind], ("symbol",)):
             txn.put(encode_key(int(row["symbol"])), row.tobytes(), db=store.db(table))
     _prune(txn, store, int(records["mseq"][-1]) - FEED_KEPT)
@@ -304,9 +305,17 @@ def _backwards(txn: Any, db: Any, prefix: bytes) -> Iterator[tuple[bytes, bytes]
 
 
 def record_of(txn: Any, store: Tables, table: str, symbol: int) -> np.void | None:
-    """A symbol's latest TICKER ("tickers") or STATUS ("status") record."""
+    """A symbol's latest record of a table of LATEST."""
     row = txn.get(encode_key(symbol), db=store.db(table))
     return None if row is None else np.frombuffer(bytes(row), MARKET)[0]
+
+
+def auction_of(txn: Any, store: Tables, symbol: int) -> np.void | None:
+    """The latest AUCTION record of a symbol that is in an auction; None where it is in none, or nothing would trade."""
+    status, auction = record_of(txn, store, "status", symbol), record_of(txn, store, "auctions", symbol)
+    if status is None or auction is None or status["side"] != SymbolState.AUCTION or auction["seq"] < status["seq"]:
+        return None
+    return auction if auction["qty_lots"] else None
 
 
 def open_tables(view: Store | StoreView) -> None:

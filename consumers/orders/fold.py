@@ -9,7 +9,7 @@ from enum import IntEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from ringbuf.codes import EventType, OrderType
+from ringbuf.codes import FLAG_AUCTION, EventType, OrderType
 from ringbuf.jit import kernel
 from ringbuf.records import EVENT, EVENT_ORDER
 
@@ -17,7 +17,7 @@ I64 = NDArray[np.int64]
 
 
 class Status(IntEnum):
-    """Where an order stands. WAITING is a stop order that has not been triggered."""
+    """Where an order stands. WAITING is a stop or the like that has not been triggered; OPEN from then on."""
 
     UNKNOWN = 0
     OPEN = 1
@@ -34,7 +34,7 @@ ORDER = np.dtype(
         ("account", "<u4"),
         ("symbol", "<u4"),
         ("price_ticks", "<i8"),  # 0 on market orders
-        ("stop_price_ticks", "<i8"),
+        ("stop_price_ticks", "<i8"),  # what a waiting order waits, or waited, for
         ("qty_lots", "<i8"),  # filled + leaves while open; what it was when it ended
         ("leaves_lots", "<i8"),
         ("filled_lots", "<i8"),  # busted fills included: a bust moves money, not the order
@@ -44,6 +44,9 @@ ORDER = np.dtype(
         ("updated_ts_ns", "<i8"),
         ("last_fill", "<i8"),  # index of its last FILL, -1 = none
         ("display_lots", "<i8"),  # 0 = no iceberg
+        ("expire_ts_ns", "<i8"),  # 0 = never
+        ("trail_ticks", "<i8"),  # distance of a trailing stop
+        ("pair_order_id", "<i8"),  # one of the two cancels the other; 0 = none
         ("fills", "<u4"),
         ("status", "u1"),
         ("side", "u1"),
@@ -52,11 +55,11 @@ ORDER = np.dtype(
         ("stp", "u1"),
         ("order_flags", "u1"),
         ("reason", "u1"),  # why it ended
-        ("spare", "u1"),
-        ("spare2", "<i4"),
+        ("triggered", "u1"),  # 1 = it waited once
+        ("spare", "<i4"),
     ]
 )
-assert ORDER.itemsize == 128
+assert ORDER.itemsize == 152
 
 # One side of a trade, as its order saw it.
 FILL = np.dtype(
@@ -69,7 +72,7 @@ FILL = np.dtype(
         ("qty_lots", "<i8"),
         ("leaves_lots", "<i8"),
         ("fee", "<i8"),  # minor units of the asset received
-        ("maker", "u1"),  # 1 = this order was resting
+        ("maker", "u1"),  # 1 = this order was resting, as both do in an auction
         ("busted", "u1"),
         ("spare", "<u2"),
         ("spare2", "<u4"),
@@ -87,7 +90,8 @@ _AMENDED = int(EventType.AMENDED)
 _TRIGGERED = int(EventType.TRIGGERED)
 _OPEN, _PARTLY, _FILLED = int(Status.OPEN), int(Status.PARTLY_FILLED), int(Status.FILLED)
 _ENDED, _WAITING = int(Status.CANCELLED), int(Status.WAITING)
-_STOP, _STOP_LIMIT = int(OrderType.STOP), int(OrderType.STOP_LIMIT)
+_FIRST_WAITING = int(OrderType.STOP)  # this order type and all behind it wait
+_OF_AUCTION = int(FLAG_AUCTION)
 
 
 def is_open(rows: NDArray[np.void]) -> NDArray[np.bool_]:
@@ -147,15 +151,17 @@ def _fold(events, orders, own, maker, rows, fills, first_fill):  # type: ignore[
             row.price_ticks = terms.price_ticks
             row.stop_price_ticks = terms.stop_price_ticks
             row.display_lots = terms.display_lots
+            row.expire_ts_ns = terms.expire_ts_ns
+            row.trail_ticks = terms.trail_ticks
             row.qty_lots = terms.qty_lots
             row.leaves_lots = terms.qty_lots
             row.accepted_ts_ns = terms.ts_ns
             row.last_fill = -1
-            waits = terms.order_type == _STOP or terms.order_type == _STOP_LIMIT
-            row.status = _WAITING if waits else _OPEN
+            row.status = _WAITING if terms.order_type >= _FIRST_WAITING else _OPEN
         elif kind == _TRADE:
             event = events[i]
-            _fill(event, row, event.leaves_lots, event.fee, 0, fills, made, first_fill)
+            rested = 1 if event.flags & _OF_AUCTION else 0
+            _fill(event, row, event.leaves_lots, event.fee, rested, fills, made, first_fill)
             _fill(event, rows[maker[i]], event.maker_leaves_lots, event.maker_fee, 1, fills, made + 1, first_fill)
             rows[maker[i]].last_seq = event.seq
             rows[maker[i]].updated_ts_ns = event.ts_ns
@@ -168,11 +174,13 @@ def _fold(events, orders, own, maker, rows, fills, first_fill):  # type: ignore[
         elif kind == _AMENDED:
             terms = orders[i]
             row.price_ticks = terms.price_ticks
-            row.stop_price_ticks = terms.stop_price_ticks
+            if row.status == _WAITING:  # of one that has triggered the stop price stays as it was
+                row.stop_price_ticks = terms.stop_price_ticks
             row.leaves_lots = terms.qty_lots
             row.qty_lots = row.filled_lots + terms.qty_lots
         elif kind == _TRIGGERED:
             row.status = _OPEN
+            row.triggered = 1
         row.last_seq = events[i].seq
         row.updated_ts_ns = events[i].ts_ns
     return made

@@ -19,8 +19,8 @@ from consumers.orders.fold import (
 from consumers.packed import Log, Packing
 from consumers.store import encode_key
 from consumers.stored import Tables
-from ringbuf.codes import NO_ACCOUNT, NO_ID, EventType, Reason
-from ringbuf.records import EVENT
+from ringbuf.codes import NO_ACCOUNT, NO_ID, ORDER_PAIRED, EventType, Reason
+from ringbuf.records import EVENT, EVENT_ORDER
 
 NAME = "orders"
 TABLES = ("orders", "open", "fills", "clients", "rejected")
@@ -124,8 +124,19 @@ class OrderFold:
         fills = fold(changes, ids, spans.rows, first_fill)
         spans.put(txn)
         self.tables.fills.append(txn, first_fill, fills)
+        self._pair(txn, changes)
         self._index_open(txn, spans.rows, was_open)
         self._mark_busts(txn, events)
+
+    def _pair(self, txn: Any, changes: NDArray[np.void]) -> None:
+        """Two orders of which one cancels the other: each names the other. Rare, so one by one."""
+        accepted = changes[changes["type"] == EventType.ACCEPTED]
+        for event in accepted[accepted.view(EVENT_ORDER)["order_flags"] & ORDER_PAIRED != 0]:
+            other = client_ref(txn, self.tables, int(event["account"]), int(event["request_id"]))
+            if other > 0:
+                spans = OrderSpans(self.tables.orders, txn, np.sort([other, event["order_id"]]))
+                spans.rows["pair_order_id"] = spans.rows["order_id"][::-1]
+                spans.put(txn)
 
     def _index_open(self, txn: Any, rows: NDArray[np.void], was_open: NDArray[np.bool_]) -> None:
         now_open = is_open(rows)

@@ -9,11 +9,13 @@ import numpy as np
 
 from config.catalog import Catalog, Instrument
 from consumers.marketdata.candles import INTERVALS
-from ringbuf.codes import MarketType
+from ringbuf.codes import STATUS_DELISTED, MarketType, Side, SymbolState
 
 TRADE, BBO, DEPTH = int(MarketType.TRADE), int(MarketType.BBO), int(MarketType.DEPTH)
 TICKER, CANDLE, STATUS = int(MarketType.TICKER), int(MarketType.CANDLE), int(MarketType.STATUS)
-WORDS = {TRADE: "trade", BBO: "bbo", DEPTH: "depth", TICKER: "ticker", CANDLE: "candle", STATUS: "status"}
+AUCTION = int(MarketType.AUCTION)
+WORDS = {kind: MarketType(kind).name.lower() for kind in (TRADE, BBO, DEPTH, TICKER, CANDLE, STATUS, AUCTION)}
+STATES = {int(state): state.name.lower() for state in SymbolState} | {STATUS_DELISTED: "delisted"}
 CLOSED = 2
 NS = 1_000_000_000
 Topic = tuple[int, int, int]  # type, symbol, interval
@@ -121,11 +123,33 @@ def _candle(message: np.ndarray, instrument: Instrument) -> dict[str, Any]:
     }
 
 
+def state_word(row: np.void | None) -> str:
+    """A STATUS record's state as subscribers read it; None, before the first one, is open."""
+    return STATES[int(row["side"])] if row is not None else STATES[int(SymbolState.OPEN)]
+
+
 def _status(message: np.ndarray, instrument: Instrument) -> dict[str, Any]:
-    return {"status": "halted" if message[0]["side"] else "open"}
+    return {"status": state_word(message[0])}
 
 
-_BODIES = {TRADE: _trade, BBO: _bbo, DEPTH: _depth, TICKER: _ticker, CANDLE: _candle, STATUS: _status}
+def auction_json(row: np.void, instrument: Instrument) -> dict[str, Any]:
+    """At which price the book would be uncrossed, how much would trade, and who would go without; null where nobody."""
+    volume, surplus = int(row["qty_lots"]), int(row["qty2_lots"])
+    return {
+        "price": instrument.price_text(int(row["price_ticks"])) if volume else None,
+        "volume": instrument.qty_text(volume),
+        "surplus": instrument.qty_text(surplus),
+        "surplus_side": Side(int(row["side"])).name.lower() if surplus else None,
+    }
+
+
+def _auction(message: np.ndarray, instrument: Instrument) -> dict[str, Any]:
+    return auction_json(message[0], instrument)
+
+
+_BODIES = {
+    TRADE: _trade, BBO: _bbo, DEPTH: _depth, TICKER: _ticker, CANDLE: _candle, STATUS: _status, AUCTION: _auction
+}  # fmt: skip
 
 
 def messages_of(records: np.ndarray) -> list[np.ndarray]:

@@ -8,13 +8,14 @@ import orjson
 from config.catalog import Catalog
 from consumers.marketdata.store import (
     NAME,
+    auction_of,
     levels_of,
     messages_between,
     open_tables,
     record_of,
     store_folder,
 )
-from consumers.publisher.payloads import parse_topic, payload, ticker_json
+from consumers.publisher.payloads import auction_json, parse_topic, payload, state_word, ticker_json
 from consumers.store import StoreView
 from consumers.stored import read_catalog
 
@@ -72,6 +73,8 @@ class Answers:
         )
         row = record_of(txn, self.view, "tickers", instrument.id)
         ticker = None if row is None else ticker_json(row, instrument)
+        status = record_of(txn, self.view, "status", instrument.id)
+        auction = auction_of(txn, self.view, instrument.id)
         return {
             "epoch": self.epoch,
             "seq": self.view.cursor(txn)[1],
@@ -80,6 +83,8 @@ class Answers:
             "asks": asks,
             "last": None if ticker is None else ticker["last"],
             "ticker": ticker,
+            "status": state_word(status),
+            "auction": None if auction is None else auction_json(auction, instrument),
         }
 
     def _replay(self, txn: Any, catalog: Catalog, asked: dict[str, Any]) -> dict[str, Any]:

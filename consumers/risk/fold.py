@@ -18,14 +18,15 @@ PPM = 1_000_000
 PAIRS_KEPT = 65_536
 ACCEPTED, TRADE, CANCELLED = int(EventType.ACCEPTED), int(EventType.TRADE), int(EventType.CANCELLED)
 AMENDED, TRIGGERED, BUSTED = int(EventType.AMENDED), int(EventType.TRIGGERED), int(EventType.BUSTED)
-LISTED = int(EventType.LISTED_INSTRUMENT)
+LISTED, HALTED = int(EventType.LISTED_INSTRUMENT), int(EventType.HALTED)
 SUSPENDED, UNSUSPENDED = int(EventType.SUSPENDED), int(EventType.UNSUSPENDED)
 BY_OWNER = (int(Reason.USER), int(Reason.MASS_CANCEL))
-SELF_TRADE = int(Reason.SELF_TRADE)
-MARKET, STOP = int(OrderType.MARKET), int(OrderType.STOP)
+NOT_ASKED_FOR = (int(Reason.SELF_TRADE), int(Reason.TRAILED))  # reasons of amended that no request caused
+MARKET = int(OrderType.MARKET)
+AT_STOP = (int(OrderType.STOP), int(OrderType.TAKE_PROFIT), int(OrderType.TRAILING_STOP))  # market orders that wait
 
 _FOLDED = np.zeros(256, np.bool_)
-_FOLDED[[ACCEPTED, TRADE, CANCELLED, AMENDED, TRIGGERED, BUSTED, LISTED, SUSPENDED, UNSUSPENDED]] = True
+_FOLDED[[ACCEPTED, TRADE, CANCELLED, AMENDED, TRIGGERED, BUSTED, LISTED, SUSPENDED, UNSUSPENDED, HALTED]] = True
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,8 @@ class RiskFold:
         """Fold EVENT records that end with a whole command."""
         listed = events[events["type"] == LISTED].view(EVENT_LISTED_INSTRUMENT)
         self.units.update(zip(listed["symbol"].tolist(), listed["tick_lot_quote_units"].tolist(), strict=True))
-        # a command that places ends with one of these, so the look at its open orders always comes
+        # A command that places ends with one of these (a volatility halt with `halted`): so the look at its open orders
+        # always comes.
         events = events[_FOLDED[events["type"]] & (events["type"] != LISTED)]
         terms = events.view(EVENT_ORDER)
         names = ("seq", "ts_ns", "type", "flags", "side", "reason", "symbol", "account", "maker_account",
@@ -111,7 +113,7 @@ class RiskFold:
                 if maker_leaves == 0:
                     self._end(seq, ts_ns, maker, False)
                 self._check_wash(seq, ts_ns, symbol, *((maker, taker) if side else (taker, maker)))
-            elif kind == AMENDED and reason != SELF_TRADE:
+            elif kind == AMENDED and reason not in NOT_ASKED_FOR:
                 self._check_terms(seq, ts_ns, taker, symbol, terms[at])
             elif kind == BUSTED:
                 self._unwind(symbol, taker, maker, trade_seq)
@@ -153,9 +155,9 @@ class RiskFold:
         if not (limits.max_order_lots or limits.max_order_notional or limits.price_collar_ppm):
             return
         lots, kind, last = int(terms["qty_lots"]), int(terms["order_type"]), self.last_ticks.get(symbol, 0)
-        priced = kind not in (MARKET, STOP)
-        # a market order has no price of its own: what it would cost at the last price; a stop at its trigger
-        price = int(terms["price_ticks"]) if priced else int(terms["stop_price_ticks"]) if kind == STOP else last
+        priced = kind != MARKET and kind not in AT_STOP
+        # a market order has no price of its own: what it would cost at the last price; one that waits, at its trigger
+        price = int(terms["price_ticks"]) if priced else int(terms["stop_price_ticks"]) if kind in AT_STOP else last
         if limits.max_order_lots and lots > limits.max_order_lots:
             self._breach(seq, ts_ns, "order_size", account, symbol, lots, limits.max_order_lots)
         notional = price * lots * self.units.get(symbol, 0)

@@ -11,13 +11,13 @@ from typing import Any
 
 import numpy as np
 
+from consumers.funds import listed_events
 from consumers.risk.fold import RiskFold
 from consumers.risk.store import NAME, TABLES, command_at, next_number, put_alerts, store_folder
 from consumers.runtime import ConsumerError, run
 from consumers.source import JournalSource
 from consumers.store import Store, encode_key
 from consumers.stored import LISTED
-from ringbuf.codes import EventType
 from ringbuf.lanes import Lanes, Producer
 from ringbuf.shm import SegmentMissing
 
@@ -85,9 +85,7 @@ class Risk:
 
     def apply(self, events: np.ndarray) -> None:
         """Fold a batch."""
-        kinds = events["type"]
-        for at in np.flatnonzero((kinds == EventType.LISTED_ASSET) | (kinds == EventType.LISTED_INSTRUMENT)):
-            self._listed.append(events[at])
+        self._listed += [event.copy() for event in listed_events(events)]  # not the whole batch that they are in
         self.fold.apply(events)
 
     def commit(self, sequence: int) -> None:

@@ -12,6 +12,7 @@ from consumers.store import StoreError, StoreView, move_aside
 from consumers.stored import store_path
 from ops.output import print_json, say
 from ops.run_file import live_run
+from ringbuf.cuts import cuts
 
 CHUNK = 65_536
 
@@ -42,7 +43,9 @@ def run(args: argparse.Namespace) -> int:
 
 
 def rebuild(data: Path, seq: int) -> dict[str, Any]:
-    """{seq, state_hash, open_orders} of the state after event ``seq``, by the engine's own apply.
+    """{seq, state_hash, open_orders, whole} of the state after event ``seq``, by the engine's own apply.
+
+    ``whole``: whether a command, and its group, ends there; else the state is one that no other command ever saw.
 
     Raises JournalError when the journal does not hold it or an event does not follow from the state before it.
     """
@@ -61,7 +64,9 @@ def rebuild(data: Path, seq: int) -> dict[str, Any]:
             except HistoryError as error:
                 raise JournalError(f"replay stopped: {error}") from error
             at += len(events)
-    return {"seq": seq, "state_hash": engine.state_hash(), "open_orders": engine.header()["order_count"]}
+    whole = bool(cuts(events)[-1])
+    open_orders = engine.header()["order_count"]
+    return {"seq": seq, "state_hash": engine.state_hash(), "open_orders": open_orders, "whole": whole}
 
 
 def resend(data: Path, consumer: str, first: int | None) -> dict[str, Any]:

@@ -220,7 +220,7 @@ class PlainFold:
         listed = [i for i, kept in enumerate(self.symbols) if kept.state != STATUS_DELISTED]
         for each in listed if symbol == NO_SYMBOL else (symbol,):
             kept = self.symbols[each]
-            if state == SymbolState.AUCTION and kept.state != state:
+            if state == SymbolState.AUCTION:
                 kept.auction = (0, 0, 0, 0)
             kept.state = int(state)
             self._emit((M_STATUS, each, 0), seq, ts_ns, side=int(state))
