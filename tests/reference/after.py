@@ -14,10 +14,16 @@ def settle(engine: "ReferenceEngine") -> None:
     """After a command: trailing stops follow its prints, then the orders that they hit enter one by one, each in a step
     of its own, after which trailing stops follow again."""
     follow(engine)
-    while engine.hits:
+    while (order := _next_hit(engine)) is not None:
+        engine.hits.remove(order)
         engine.begin_step()
-        trigger(engine, engine.hits.pop(0))
+        trigger(engine, order)
         follow(engine)
+
+
+def _next_hit(engine: "ReferenceEngine") -> Order | None:
+    """The first whose symbol is open; the others wait until theirs is."""
+    return next((order for order in engine.hits if order.instrument.state == "open"), None)
 
 
 def follow(engine: "ReferenceEngine") -> None:

@@ -6,11 +6,13 @@ frozen" for what the case is about. These are about limit and market orders; the
 """
 
 from tests.reference import (
+    cases_auction,
     cases_entry,
     cases_gtd,
     cases_iceberg,
     cases_pairs,
     cases_replace,
+    cases_states,
     cases_stop,
     cases_trailing,
     cases_waiting,
@@ -295,4 +297,6 @@ CASES = [
     *cases_pairs.CASES,
     *cases_trailing.CASES,
     *cases_replace.CASES,
+    *cases_states.CASES,
+    *cases_auction.CASES,
 ]

@@ -5,12 +5,12 @@ from collections.abc import Iterable
 from typing import Any
 
 from tests.reference.book import LIMIT_LIKE, WAITING
-from tests.reference.listing import Asset, Instrument
+from tests.reference.listing import MILLION, Asset, Instrument
 from tests.reference.units import MAX_63, MAX_ACCOUNT, Refused, read_integer, read_number
 
 # Ops of an account: each carries a client id, which is used up whatever becomes of it.
 ACCOUNT_OPS = ("deposit", "withdraw", "place", "replace", "cancel", "amend", "mass_cancel")
-OTHER_OPS = ("halt", "resume", "suspend", "unsuspend", "bust", "time", "list_asset", "list_instrument")
+OTHER_OPS = ("halt", "resume", "state", "suspend", "unsuspend", "bust", "time", "list_asset", "list_instrument")
 SIDES = ("buy", "sell")
 TIFS = ("gtc", "ioc", "fok", "gtd")
 TIFS_OF = {
@@ -23,6 +23,7 @@ TIFS_OF = {
     "trailing_stop": ("gtc", "gtd"),
 }
 RESTS = ("gtc", "gtd")
+STATES = ("open", "halted", "post_only", "cancel_only", "auction", "closed")
 STPS = ("none", "cancel_taker", "cancel_maker", "cancel_both", "decrement")
 
 
@@ -74,7 +75,7 @@ def check(command: dict[str, Any], assets: dict[str, Asset], instruments: dict[s
         read_integer(command.get("client_id"))
     if op in ACCOUNT_OPS or op in ("suspend", "unsuspend"):
         read_integer(command.get("account"), 0, MAX_ACCOUNT)
-    if op in ("place", "replace") or (op in ("mass_cancel", "halt", "resume") and "symbol" in command):
+    if op in ("place", "replace", "state") or (op in ("mass_cancel", "halt", "resume") and "symbol" in command):
         _need(type(command.get("symbol")) is str)
     if op in ("deposit", "withdraw"):
         _check_money(command, assets)
@@ -94,6 +95,10 @@ def check(command: dict[str, Any], assets: dict[str, Asset], instruments: dict[s
                     _need(abs(read_number(command[name]).numerator) <= MAX_63)
     elif op == "mass_cancel" and "side" in command:
         _word(command, "side", SIDES)
+    elif op == "state":
+        _check_state(command)
+        if "reference_price" in command and command["symbol"] in instruments:
+            instruments[command["symbol"]].tick.count(command["reference_price"])
     elif op == "bust":
         read_integer(command.get("trade_seq"), 1)
 
@@ -126,6 +131,14 @@ def _check_money(command: dict[str, Any], assets: dict[str, Asset]) -> None:
         raise Refused("malformed")
     amount = assets[name].unit.count(command.get("amount"))
     _need(amount > 0 and amount.denominator == 1)
+
+
+def _check_state(command: dict[str, Any]) -> None:
+    _word(command, "state", STATES)
+    if "reference_price" in command:
+        read_number(command["reference_price"])
+    if "band_ppm" in command:
+        read_integer(command["band_ppm"], 0, MILLION)
 
 
 def _check_target(command: dict[str, Any]) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from tests.reference import after, commands, orders, pairs, waiting
+from tests.reference import after, commands, orders, pairs, states, waiting
 from tests.reference.accounts import Account
 from tests.reference.book import Book, Order
 from tests.reference.expiry import expire
@@ -79,7 +79,7 @@ class ReferenceEngine:
             self.request = (number, client_id)
         if account is None and op in (*commands.ACCOUNT_OPS[1:], "suspend", "unsuspend"):
             raise Refused("unknown_account")
-        if op in ("place", "replace", "mass_cancel", "halt", "resume") and "symbol" in command:
+        if op in ("place", "replace", "mass_cancel", "halt", "resume", "state") and "symbol" in command:
             if command["symbol"] not in self.instruments:
                 raise Refused("unknown_symbol")
         run: Callable[..., None] = getattr(self, f"_{op}")
@@ -128,7 +128,7 @@ class ReferenceEngine:
         self.as_good = refused.as_good
         order = refused.order if isinstance(refused.order, Order) else None
         symbol = None
-        if self.understood and command["op"] in ("place", "replace", "mass_cancel"):
+        if self.understood and command["op"] in ("place", "replace", "mass_cancel", "state"):
             symbol = command.get("symbol") if command.get("symbol") in self.instruments else None
         if order is not None and refused.reason != "duplicate_client_id":
             symbol = order.instrument.symbol
@@ -188,6 +188,8 @@ class ReferenceEngine:
 
     def printed(self, instrument: Instrument, price: int) -> None:
         """A trade has printed at this price, in ticks."""
+        if instrument.reference is None:
+            instrument.reference = price
         self.prints.setdefault(instrument.symbol, []).append(price)
         waiting.hit(self, instrument, price)
 
@@ -291,16 +293,13 @@ class ReferenceEngine:
         self.emit("unsuspended", account=account.number)
 
     def _halt(self, command: Event) -> None:
-        self._set_halted(command.get("symbol"), True)
+        states.halt_or_resume(self, command.get("symbol"), "halted")
 
     def _resume(self, command: Event) -> None:
-        self._set_halted(command.get("symbol"), False)
+        states.halt_or_resume(self, command.get("symbol"), "open")
 
-    def _set_halted(self, symbol: str | None, halted: bool) -> None:
-        for instrument in self.instruments.values():
-            if symbol in (None, instrument.symbol):
-                instrument.halted = halted
-        self.emit("halted" if halted else "resumed", symbol=symbol)
+    def _state(self, command: Event) -> None:
+        states.change(self, command)
 
     def _bust(self, command: Event) -> None:
         seq = command["trade_seq"]

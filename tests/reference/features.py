@@ -3,4 +3,5 @@
 # In stages: each needs what comes before it.
 ORDERS = frozenset({"stop", "take_profit", "iceberg", "gtd", "collar", "min_qty", "mass_side"})
 PAIRS = frozenset({"trailing", "oco", "replace"})
-ALL = ORDERS | PAIRS
+STATES = frozenset({"states", "band", "auction"})
+ALL = ORDERS | PAIRS | STATES

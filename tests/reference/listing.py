@@ -8,6 +8,7 @@ from tests.reference.units import MAX_63, Refused, Unit, minor_unit, read_intege
 
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,16}", re.ASCII)
 MAX_U32 = 2**32 - 1
+MILLION = 1_000_000
 
 
 @dataclass
@@ -45,8 +46,18 @@ class Instrument:
     min_notional: int = 0  # quote minor units
     max_open_orders: int | None = None
     market_collar_ppm: int | None = None
-    halted: bool = False
+    state: str = "open"
+    reference: int | None = None  # ticks: what the band is round, and an auction's price near to
+    band_ppm: int = 0  # 0: none
     listed: dict[str, Any] = field(default_factory=dict)  # the fields of its `listed` event
+
+    def in_band(self, price: int, reference: int | None) -> bool:
+        """Whether a trade at this price may happen, were this the reference price."""
+        if reference is None or self.band_ppm == 0:
+            return True
+        highest = reference * (MILLION + self.band_ppm) // MILLION
+        lowest = -(-reference * (MILLION - self.band_ppm) // MILLION)
+        return lowest <= price <= highest
 
     def price_text(self, price: int | None) -> str | None:
         """A price in the JSON form, None where there is none."""

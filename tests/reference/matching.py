@@ -13,7 +13,11 @@ SPARE_EVENTS = 3  # the most that a step and the taker's end after it emit
 
 def match(engine: "ReferenceEngine", taker: Order) -> None:
     """Run a taker to its end: filled, cancelled or resting. ``engine.open`` holds it already."""
-    book = engine.books[taker.instrument.symbol]
+    instrument = taker.instrument
+    book = engine.books[instrument.symbol]
+    if instrument.state == "auction":
+        book.rest(taker)
+        return
     while taker.leaves > 0:
         makers = book.against(taker.side)
         if not makers or not taker.crosses(makers[0]):
@@ -22,10 +26,18 @@ def match(engine: "ReferenceEngine", taker: Order) -> None:
         if engine.step_length() >= engine.limits.max_events - SPARE_EVENTS:
             engine.cancel(taker, "too_many_fills")
             return
+        if instrument.state == "halted":  # by an order of the same group before it
+            engine.cancel(taker, "volatility")
+            return
         if taker.avoids(maker):
             self_trade(engine, taker, maker)
             if taker.order_id not in engine.open:
                 return
+        elif not instrument.in_band(maker.price or 0, instrument.reference):
+            engine.cancel(taker, "volatility")
+            instrument.state = "halted"
+            engine.emit("halted", symbol=instrument.symbol, reason="volatility")
+            return
         else:
             trade(engine, taker, maker)
     if taker.leaves == 0:
@@ -62,22 +74,34 @@ def fee(received: int, ppm: int) -> int:
 
 
 def trade(engine: "ReferenceEngine", taker: Order, maker: Order) -> None:
-    """One trade at the maker's price; moves funds, updates both orders, emits the event."""
+    """One trade at the maker's price, against its slice."""
+    assert maker.price is not None
+    lots = min(taker.leaves, maker.shown)
+    exchange(engine, taker, maker, maker.price, lots, taker.instrument.taker_fee_ppm)
+    maker.shown -= lots
+    if maker.shown == 0:
+        book = engine.books[taker.instrument.symbol]
+        book.remove(maker)
+        if maker.leaves > 0:  # the next slice joins the back
+            book.rest(maker)
+
+
+def exchange(
+    engine: "ReferenceEngine", taker: Order, maker: Order, price: int, lots: int, taker_fee_ppm: int
+) -> None:  # fmt: skip
+    """Move the funds of one trade, emit its event, close what is filled; the book is the caller's."""
     pairs.end_other(engine, maker)
     pairs.end_other(engine, taker)
     instrument = taker.instrument
-    assert maker.price is not None
-    lots = min(taker.leaves, maker.shown)
-    cost = instrument.cost(maker.price, lots)
+    cost = instrument.cost(price, lots)
     base_units = lots * instrument.lot_base_units
     buyer, seller = (taker, maker) if taker.side == "buy" else (maker, taker)
-    taker_fee = fee(base_units if taker is buyer else cost, instrument.taker_fee_ppm)
+    taker_fee = fee(base_units if taker is buyer else cost, taker_fee_ppm)
     maker_fee = fee(base_units if maker is buyer else cost, instrument.maker_fee_ppm)
     buyer_fee, seller_fee = (taker_fee, maker_fee) if taker is buyer else (maker_fee, taker_fee)
 
     taker.leaves -= lots
     maker.leaves -= lots
-    maker.shown -= lots
     paid, freed = engine.accounts[buyer.account].balances, cost
     if buyer.price is not None:  # a limit: what its better price saves is free at once
         freed = instrument.cost(buyer.price, lots)
@@ -96,7 +120,7 @@ def trade(engine: "ReferenceEngine", taker: Order, maker: Order) -> None:
 
     received = (instrument.base, instrument.quote) if taker is buyer else (instrument.quote, instrument.base)
     seq = engine.emit(
-        "trade", order=taker, side=taker.side, price=instrument.tick.text(maker.price), qty=instrument.lot.text(lots),
+        "trade", order=taker, side=taker.side, price=instrument.tick.text(price), qty=instrument.lot.text(lots),
         leaves=instrument.lot.text(taker.leaves), maker_order_id=maker.order_id, maker_account=maker.account,
         maker_leaves=instrument.lot.text(maker.leaves), fee=received[0].unit.text(taker_fee),
         maker_fee=received[1].unit.text(maker_fee),
@@ -106,12 +130,7 @@ def trade(engine: "ReferenceEngine", taker: Order, maker: Order) -> None:
         "maker": maker.account, "buyer": buyer.account, "seller": seller.account,
         "cost": cost, "base_units": base_units, "buyer_fee": buyer_fee, "seller_fee": seller_fee,
     }  # fmt: skip
-    if maker.leaves == 0:
-        engine.books[instrument.symbol].remove(maker)
-        engine.close(maker)
-    elif maker.shown == 0:  # the next slice joins the back
-        engine.books[instrument.symbol].remove(maker)
-        engine.books[instrument.symbol].rest(maker)
-    if taker.leaves == 0:
-        engine.close(taker)
-    engine.printed(instrument, maker.price)
+    for order in (maker, taker):
+        if order.leaves == 0:
+            engine.close(order)
+    engine.printed(instrument, price)

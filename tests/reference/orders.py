@@ -130,7 +130,10 @@ def wait(engine: "ReferenceEngine", order: Order) -> None:
 
 def _check_book(taker: Order, makers: list[Order]) -> None:
     """The third group's reasons that the book gives."""
-    if taker.post_only and makers and taker.crosses(makers[0]):
+    state = taker.instrument.state
+    if state == "auction":
+        return  # nothing trades now
+    if (taker.post_only or state == "post_only") and not taker.waits and makers and taker.crosses(makers[0]):
         raise Refused("would_cross")
     if taker.tif == "fok" and countable(taker, makers) < taker.leaves:
         raise Refused("fok_unfilled")

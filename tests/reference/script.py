@@ -3,7 +3,8 @@
 Commands: ``place 1:3 sell limit 1@20 display_qty=0.2``, ``amend 1:5 of=3 qty=2``, ``cancel 1:6 id=8``, ``time at=5``.
 Events: ``accepted 1:3#8 sell limit 1.0@20.0``, ``trade 2:3#9 buy 0.4@20.0 leaves=0.0 maker=1#8:0.6``,
 ``cancelled 1:3#8 user 1.0 by=4``. ``1:3`` is account and client id, ``#8`` the order, ``1@20`` quantity and price,
-``by`` the request, ``at`` the time. The symbol is ETH-USD unless said; ``symbol=-`` is none. Trades on it cost no fee.
+``by`` the request, ``at`` the time. The symbol is ETH-USD unless said; ``symbol=-`` is none. Trades on it cost no fee
+unless the case's terms say so; then ``fees=0.010/0.40``, taker's and maker's.
 """
 
 import re
@@ -74,8 +75,8 @@ def event(text: str) -> dict[str, Any]:
     for word in found.pop("more"):
         if maker := _MAKER.fullmatch(word.removeprefix("maker=")):
             found.update(maker_account=int(maker[1]), maker_order_id=int(maker[2]), maker_leaves=maker[3])
-            fees = ("0.000", "0.00") if found["side"] == "buy" else ("0.00", "0.000")
-            found.update(fee=fees[0], maker_fee=fees[1])
+            free = "0.000/0.00" if found["side"] == "buy" else "0.00/0.000"
+            found["fee"], _, found["maker_fee"] = found.pop("fees", free).partition("/")
         elif found["type"] == "accepted" and word in _TYPES:
             found["order_type"] = word
         elif "account" not in found and (party := _PARTY.fullmatch(word)):

@@ -7,6 +7,7 @@ depends on the seed, the features and the events shown to it alone. It runs on `
 import random
 from typing import Any
 
+from tests.reference import op_draws
 from tests.reference.order_draws import place_more
 
 INSTRUMENTS: dict[str, Any] = {
@@ -51,11 +52,11 @@ BAD_INSTRUMENTS: dict[str, tuple[Any, ...]] = {
 }  # fmt: skip
 OPS = {
     "place": 56, "replace": 5, "amend": 12, "cancel": 6, "deposit": 6, "withdraw": 3, "mass_cancel": 1, "halt": 0.4,
-    "resume": 3, "suspend": 0.5, "unsuspend": 6, "bust": 2, "time": 1, "list": 0.5, "nonsense": 0.5,
+    "state": 4, "resume": 3, "suspend": 0.5, "unsuspend": 6, "bust": 2, "time": 1, "list": 0.5, "nonsense": 0.5,
 }  # fmt: skip
 
 
-OP_FEATURES: dict[str, str] = {"replace": "replace"}  # ops that belong to a feature
+OP_FEATURES: dict[str, str] = {"replace": "replace", "state": "states"}  # ops that belong to a feature
 
 
 def instruments(features: frozenset[str]) -> dict[str, Any]:
@@ -78,6 +79,7 @@ class CommandStream:
         self.ids = dict.fromkeys(range(16), 0)
         self.open: dict[int, dict[str, Any]] = {}  # accepted events, by order id
         self.trades: list[int] = []
+        self.auctions: set[str] = set()  # symbols that collect orders
         self.paired: set[tuple[int, int]] = set()  # account and client id of what has once been part of a pair
         self.now = 0
 
@@ -102,6 +104,9 @@ class CommandStream:
                 for order, leaves in (("order_id", "leaves"), ("maker_order_id", "maker_leaves")):
                     if float(event[leaves]) == 0:
                         self.open.pop(event[order], None)
+            elif kind in ("state", "halted", "resumed"):
+                self.auctions -= {event.get("symbol", "")} if "symbol" in event else self.auctions
+                self.auctions |= {event["symbol"]} if event.get("state") == "auction" else set()
             elif kind == "listed" and "decimals" in event:
                 self.assets[event["name"]] = event["decimals"]
             elif kind == "listed":
@@ -176,29 +181,36 @@ class CommandStream:
             return self.text(self.random.choice((-3, 0, 1, 50, 51, 10**6, 2**62)), step)
         return step + "3" if "." in step else step + ".3"
 
-    def _symbol(self) -> str:
+    def symbol(self) -> str:
         """Mostly one of the first three, so that what is listed later does not thin the books."""
         symbols = list(self.instruments)
+        if self.auctions and self.one_in(2):
+            return self.random.choice(sorted(self.auctions))
         return "NO-NO" if self.one_in(80) else self.random.choice(symbols if self.one_in(4) else symbols[:3])
+
+    def terms_of(self, symbol: str) -> dict[str, Any]:
+        """A symbol's listing; some other's where there is no such symbol."""
+        found: dict[str, Any] = self.instruments.get(symbol, INSTRUMENTS["instrument"][0])
+        return found
 
     # -- ops ----------------------------------------------------------------------------------------------------
 
     def _place(self) -> dict[str, Any]:
         account = self._account()
         command = {"op": "place", "account": account, "client_id": self._client_id(account)}
-        return self._with_terms(command, self._symbol())
+        return self._with_terms(command, self.symbol())
 
     def _replace(self) -> dict[str, Any]:
         command = self._target("replace")
         symbols = [o["symbol"] for o in self.open.values() if o["account"] == command["account"]]
-        self._with_terms(command, self.random.choice(symbols) if symbols else self._symbol())
+        self._with_terms(command, self.random.choice(symbols) if symbols else self.symbol())
         if not self.one_in(20):
             command.pop("oco_client_id", None)
         return command
 
     def _with_terms(self, command: dict[str, Any], symbol: str) -> dict[str, Any]:
         """A new order's terms."""
-        instrument = self.instruments.get(symbol, INSTRUMENTS["instrument"][0])
+        instrument = self.terms_of(symbol)
         command |= {
             "symbol": symbol,
             "side": self.random.choice(("buy", "sell")), "type": "limit",
@@ -292,16 +304,22 @@ class CommandStream:
         account = self._account()
         command = {"op": "mass_cancel", "account": account, "client_id": self._client_id(account)}
         if not self.one_in(2):
-            command["symbol"] = self._symbol()
+            command["symbol"] = self.symbol()
         if "mass_side" in self.features and self.one_in(2):
             command["side"] = self.random.choice(("buy", "sell"))
         return command
 
     def _halt(self) -> dict[str, Any]:
-        return {"op": "halt"} if self.one_in(3) else {"op": "halt", "symbol": self._symbol()}
+        return {"op": "halt"} if self.one_in(3) else {"op": "halt", "symbol": self.symbol()}
 
     def _resume(self) -> dict[str, Any]:
-        return {"op": "resume"} if self.one_in(2) else {"op": "resume", "symbol": self._symbol()}
+        if self.one_in(8 if self.auctions else 2):
+            return {"op": "resume"}
+        others = [symbol for symbol in self.instruments if symbol not in self.auctions]
+        return {"op": "resume", "symbol": self.random.choice(others) if self.auctions and others else self.symbol()}
+
+    def _state(self) -> dict[str, Any]:
+        return op_draws.state(self)
 
     def _suspend(self) -> dict[str, Any]:
         return {"op": "suspend", "account": self._account()}

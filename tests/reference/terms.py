@@ -6,10 +6,12 @@ All reasons that apply are found, as any of them may be given; the first one cou
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
-from tests.reference.book import LIMIT_LIKE, Order
-from tests.reference.commands import check_fits
+from tests.reference.book import LIMIT_LIKE, WAITING, Order
+from tests.reference.commands import RESTS, check_fits
 from tests.reference.listing import Instrument
+from tests.reference.states import forbids
 from tests.reference.units import Refused
+from tests.reference.waiting import reaches
 
 if TYPE_CHECKING:
     from tests.reference.engine import ReferenceEngine
@@ -24,8 +26,10 @@ def placed_terms(engine: "ReferenceEngine", command: Command, more_reasons: list
     if command.get("tif") == "gtd" and command["expire_ts_ns"] <= engine.now:
         reasons.append("malformed")
     reasons += more_reasons
-    reasons += _state_reasons(engine, command["account"], instrument)
     price, qty, stop_price = _units(instrument, command)
+    plain = not command.get("post_only", False) and "min_qty" not in command
+    takes = _takes(engine, instrument, command, stop_price, plain)
+    reasons += _state_reasons(engine, command["account"], instrument, takes)
     reasons += _unit_reasons(instrument, (price, stop_price), qty, qty)
     _refuse(reasons or _notional_reasons(instrument, stop_price if price is None else price, qty))
     display = instrument.lot.count(command["display_qty"]) if "display_qty" in command else None
@@ -48,8 +52,11 @@ def amended_terms(engine: "ReferenceEngine", command: Command, order: Order) -> 
         reasons.append("malformed")
     if "stop_price" in command and not order.waits:
         reasons.append("malformed")
-    reasons += _state_reasons(engine, order.account, instrument)
     price, qty, stop_price = _units(instrument, command)
+    terms = {"side": order.side, "type": order.order_type, "tif": order.tif}
+    new_stop_price = order.stop_price if stop_price is None else stop_price
+    takes = _takes(engine, instrument, terms, new_stop_price, not order.post_only) and order not in engine.hits
+    reasons += _state_reasons(engine, order.account, instrument, takes)
     resulting = order.leaves if qty is None else qty  # an amend that keeps its quantity is measured by that
     reasons += _unit_reasons(instrument, (price, stop_price), qty, resulting)
     _refuse(reasons)
@@ -59,13 +66,20 @@ def amended_terms(engine: "ReferenceEngine", command: Command, order: Order) -> 
     return new_price, int(resulting), new_stop
 
 
-def _state_reasons(engine: "ReferenceEngine", number: int, instrument: Instrument) -> list[str]:
-    reasons = []
-    if engine.accounts[number].suspended:
-        reasons.append("account_suspended")
-    if instrument.halted:
-        reasons.append("symbol_halted")
-    return reasons
+def _takes(
+    engine: "ReferenceEngine", instrument: Instrument, terms: Command, stop_price: Fraction | int | None, plain: bool
+) -> bool:  # fmt: skip
+    """Whether the states post_only and auction take an order of these terms; ``plain``: no post_only, no min_qty."""
+    if terms["type"] in WAITING:
+        last = engine.last.get(instrument.symbol)
+        return stop_price is None or last is None or not reaches(last, terms["side"], terms["type"], stop_price)
+    rests = terms["type"] == "limit" and terms.get("tif", "gtc") in RESTS
+    return rests and (plain or instrument.state == "post_only")
+
+
+def _state_reasons(engine: "ReferenceEngine", number: int, instrument: Instrument, takes: bool) -> list[str]:
+    suspended = ["account_suspended"] if engine.accounts[number].suspended else []
+    return suspended + forbids(instrument.state, takes)
 
 
 def _units(instrument: Instrument, command: Command) -> tuple[Fraction | None, Fraction | None, Fraction | None]:

@@ -21,7 +21,10 @@ OLD_WORDS = {
     "cancelled user", "cancelled ioc_remainder", "cancelled market_remainder", "cancelled self_trade",
     "cancelled mass_cancel", "cancelled risk",
 }  # fmt: skip
-NEW_WORDS = {"triggered", "rejected min_qty_unfilled", "cancelled expired", "cancelled oco", "amended trailed"}
+NEW_WORDS = {
+    "triggered", "rejected min_qty_unfilled", "cancelled expired", "cancelled oco", "amended trailed", "state",
+    "uncrossed", "rejected state_forbids", "cancelled volatility", "halted volatility",
+}  # fmt: skip
 
 
 def run_checked(seed: int, count: int, features: frozenset[str], limits: TableLimits = ROOMY) -> Counter[str]:

@@ -3,6 +3,7 @@
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from tests.reference.auction import is_crossed
 from tests.reference.book import Order
 from tests.reference.waiting import is_reached_already
 
@@ -41,12 +42,13 @@ def _check_books(engine: "ReferenceEngine") -> None:
                 assert ahead.price is not None and behind.price is not None
                 better = ahead.price > behind.price if ahead.side == "buy" else ahead.price < behind.price
                 assert better or ahead.price == behind.price, "not in priority"
-        if book.sides["buy"] and book.sides["sell"]:
-            assert not book.sides["buy"][0].crosses(book.sides["sell"][0]), "crossed book"
+    for instrument in engine.instruments.values():
+        if instrument.state in ("open", "post_only"):
+            assert not is_crossed(engine.books[instrument.symbol]), "crossed book"
 
 
 def _check_waiting(engine: "ReferenceEngine") -> None:
-    assert not engine.hits, "hit, and not triggered"
+    assert all(order.instrument.state != "open" for order in engine.hits), "hit, and not triggered"
     for orders in engine.waiting.values():
         for order in orders:
             assert not is_reached_already(engine, order), "reached, and not hit"

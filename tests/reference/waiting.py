@@ -1,5 +1,6 @@
 """Waiting orders: which ones a print hits and in which order, and what becomes of them when they trigger."""
 
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from tests.reference import pairs
@@ -12,12 +13,17 @@ if TYPE_CHECKING:
     from tests.reference.engine import ReferenceEngine
 
 
+def reaches(price: int, side: str, order_type: str, stop_price: Fraction | int) -> bool:
+    """Whether a print at this price makes such an order trigger."""
+    if (side == "buy") == (order_type not in TAKE_PROFITS):
+        return price >= stop_price
+    return price <= stop_price
+
+
 def is_reached(order: Order, price: int) -> bool:
-    """Whether a print at this price makes it trigger."""
+    """Whether a print at this price makes this order trigger."""
     assert order.stop_price is not None
-    if (order.side == "buy") == (order.order_type not in TAKE_PROFITS):
-        return price >= order.stop_price
-    return price <= order.stop_price
+    return reaches(price, order.side, order.order_type, order.stop_price)
 
 
 def is_reached_already(engine: "ReferenceEngine", order: Order) -> bool:

@@ -1,16 +1,16 @@
 """What a taker would take of the book, before it does: for fok, minimum quantity, the funds of a market buy, a budget.
 
-All of them go by `meets`, the order in which the taker meets what stands there. Prices beyond its limit or its collar
-count as not there.
+All of them go by `meets`, the order in which the taker meets what stands there. Prices beyond its limit, its collar or
+the volatility band count as not there.
 """
 
 from collections.abc import Iterator
 from itertools import groupby, takewhile
 
 from tests.reference.book import Order
+from tests.reference.listing import MILLION
 
 STOPS_AT_OWN = ("cancel_taker", "cancel_both")
-MILLION = 1_000_000
 
 
 def set_collar(taker: Order, makers: list[Order]) -> None:
@@ -29,17 +29,23 @@ def set_collar(taker: Order, makers: list[Order]) -> None:
 def meets(taker: Order, makers: list[Order]) -> Iterator[tuple[Order, int]]:
     """Makers and lots in the order in which they are met: of one price first the slices, then what is hidden.
 
-    An order that the taker avoids is met once, with all that it has.
+    An order that the taker avoids is met once, with all that it has. It ends where a trade would be outside the
+    volatility band; the first print sets a reference price where there is none.
     """
+    instrument, reference = taker.instrument, taker.instrument.reference
     reachable = takewhile(taker.crosses, makers)
-    for _, level in groupby(reachable, key=lambda maker: maker.price):
+    for price, level in groupby(reachable, key=lambda maker: maker.price):
+        assert price is not None
         hidden = []
         for maker in level:
             if taker.avoids(maker):
                 yield maker, maker.leaves
-            else:
-                yield maker, maker.shown
-                hidden.append(maker)
+                continue
+            if not instrument.in_band(price, reference):
+                return
+            reference = price if reference is None else reference
+            yield maker, maker.shown
+            hidden.append(maker)
         for maker in hidden:
             if maker.leaves > maker.shown:
                 yield maker, maker.leaves - maker.shown
