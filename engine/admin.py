@@ -5,7 +5,7 @@ from engine.apply import apply_event, asset_event_at, bust_event_at, event_at, i
 from engine.checks import BOOK_FULL, INSUFFICIENT_FUNDS, MALFORMED, NONE
 from engine.compose import head_word, open_event, parties_word, reject
 from engine.memory import load_i64, shift_right, store_i64
-from engine.orders import UNKNOWN_ORDER, UNKNOWN_SYMBOL, cancel_all
+from engine.orders import EITHER_SIDE, UNKNOWN_ORDER, UNKNOWN_SYMBOL, cancel_all
 from engine.scales import tick_scale
 from engine.state import INSTRUMENT_SIZE, account_at, asset_at, instrument_at
 from ringbuf.codes import NO_ACCOUNT, NO_ID, NO_SYMBOL, EventType, Op, Reason
@@ -80,7 +80,7 @@ def _suspend(state, out, account):
     """Mark an account and end its orders."""
     parties = parties_word(account_at(state, account).key - 1, 0)
     apply_event(state, open_event(state, out, head_word(SUSPENDED, 0, 0, NO_SYMBOL), parties))
-    cancel_all(state, out, account, NO_SYMBOL, BY_RISK, NO_ID)
+    cancel_all(state, out, account, NO_SYMBOL, EITHER_SIDE, BY_RISK, NO_ID)
 
 
 @outline

@@ -10,11 +10,13 @@ that name nothing end in a negative result, never in a write.
 from numba import int64
 
 from engine.accounts import begin_account, find_account, move, use_client_id
-from engine.book import append_to_account, drop_order, enter_book, leave_book, new_order, remove_from_account
+from engine.apply_waiting import apply_triggered, enter_ties, leave_any_queue, replace_terms, set_symbol_state
+from engine.book import drop_order, enter_book, leave_book, new_order, slice_traded
 from engine.idmap import find_order, key_hash
 from engine.memory import load_i64, store_i64
 from engine.scales import lot_scale, tick_scale
 from engine.state import (
+    ICEBERG,
     INSTRUMENT,
     STATE_TYPE,
     account_at,
@@ -25,7 +27,20 @@ from engine.state import (
     state_at,
     terms_at,
 )
-from ringbuf.codes import FLAG_LAST, FLAG_RESTS, NO_ID, NO_SYMBOL, EventType, OrderType, Reason, Side
+from engine.waiting import enter_waiting, look_at_print, settle_due
+from ringbuf.codes import (
+    CMD_POST_ONLY,
+    FLAG_LAST,
+    FLAG_RESTS,
+    NO_ID,
+    NO_SYMBOL,
+    EventType,
+    OrderType,
+    Reason,
+    Side,
+    SymbolState,
+    Tif,
+)
 from ringbuf.fields import record_at
 from ringbuf.jit import inline, kernel_of, outline, outline_of
 from ringbuf.records import EVENT, EVENT_BUST, EVENT_LISTED_ASSET, EVENT_LISTED_INSTRUMENT, EVENT_ORDER
@@ -42,13 +57,15 @@ ACCEPTED, REJECTED, TRADE, CANCELLED = (
     int(EventType.TRADE),
     int(EventType.CANCELLED),
 )
-AMENDED, BUSTED = int(EventType.AMENDED), int(EventType.BUSTED)
+AMENDED, TRIGGERED, BUSTED = int(EventType.AMENDED), int(EventType.TRIGGERED), int(EventType.BUSTED)
 DEPOSITED, WITHDRAWN = int(EventType.DEPOSITED), int(EventType.WITHDRAWN)
 SUSPENDED, UNSUSPENDED = int(EventType.SUSPENDED), int(EventType.UNSUSPENDED)
 HALTED, RESUMED, MASS_CANCELLED = int(EventType.HALTED), int(EventType.RESUMED), int(EventType.MASS_CANCELLED)
 LISTED_ASSET, LISTED_INSTRUMENT = int(EventType.LISTED_ASSET), int(EventType.LISTED_INSTRUMENT)
-BUY, MARKET = int(Side.BUY), int(OrderType.MARKET)
-DUPLICATE, SELF_TRADE = int(Reason.DUPLICATE_CLIENT_ID), int(Reason.SELF_TRADE)
+BUY, LIMIT, MARKET, GTD = int(Side.BUY), int(OrderType.LIMIT), int(OrderType.MARKET), int(Tif.GTD)
+DUPLICATE = int(Reason.DUPLICATE_CLIENT_ID)
+STATE_OPEN, STATE_HALTED = int(SymbolState.OPEN), int(SymbolState.HALTED)
+LARGEST = (1 << 63) - 1
 NAME_OFFSET = EVENT_LISTED_ASSET.fields["name"][1]  # type: ignore[index]
 INSTRUMENT_BYTES = INSTRUMENT.itemsize
 LISTING_BYTES = INSTRUMENT.fields["price_step"][1]  # type: ignore[index]
@@ -68,7 +85,9 @@ def _accepted(state, address):
     order.side = event.side
     order.order_type = event.order_type
     order.tif = event.tif
-    order.stp_flags = event.stp | (event.order_flags << 4)
+    order.stp_flags = event.stp | ((event.order_flags & CMD_POST_ONLY) << 4)
+    if event.order_type > MARKET or event.tif == GTD or event.display_lots != 0:
+        enter_ties(state, slot, address)
     instrument = instrument_at(state, event.symbol)
     instrument.open_orders += 1
     asset = instrument.quote * 1
@@ -118,10 +137,14 @@ def _trade(state, address):
         drop_order(state, taker_slot)
     level_at(state, maker.level).total_lots -= event.qty_lots
     maker.leaves_lots -= event.qty_lots
+    if maker.stp_flags & ICEBERG != 0:
+        slice_traded(state, maker_slot, event.qty_lots)
     if maker.leaves_lots == 0:
         leave_book(state, maker_slot)
         drop_order(state, maker_slot)
     instrument.last_price_ticks = event.price_ticks
+    if event.price_ticks >= instrument.print_above or event.price_ticks <= instrument.print_below:
+        look_at_print(state, event.symbol * 1, event.price_ticks)
     return 0
 
 
@@ -141,8 +164,10 @@ def _cancelled(state, address):
         return -1
     order = order_at(state, slot)
     move(state, order.account * 1, _frozen_asset(state, order), event.released, -event.released)
-    if order.level != 0:
+    if order.order_type <= MARKET and order.level != 0:
         leave_book(state, slot)
+    else:
+        leave_any_queue(state, slot)
     if event.request_id != NO_ID:
         use_client_id(account_at(state, order.account), event.request_id)
     drop_order(state, slot)
@@ -151,7 +176,6 @@ def _cancelled(state, address):
 
 @outline
 def _amended(state, address):
-    """In place (less or the same at the same price, or a decrement), else off the book and active again."""
     event = order_event_at(address)
     slot = find_order(state, event.order_id)
     if slot == 0:
@@ -161,21 +185,19 @@ def _amended(state, address):
     move(state, account, _frozen_asset(state, order), event.released, -event.released)
     if event.request_id != NO_ID:
         use_client_id(account_at(state, account), event.request_id)
-    if event.reason == SELF_TRADE or (
-        event.price_ticks == order.price_ticks and event.leaves_lots <= order.leaves_lots
-    ):
-        if order.level != 0:
-            level_at(state, order.level).total_lots -= order.leaves_lots - event.leaves_lots
-        elif order.side == BUY and order.order_type == MARKET:
-            terms_at(state, slot).frozen -= event.released
-        order.leaves_lots = event.leaves_lots
-        return 0
-    leave_book(state, slot)
-    order.price_ticks = event.price_ticks
-    order.leaves_lots = event.leaves_lots
-    remove_from_account(state, slot)
-    append_to_account(state, slot)
-    state.active = slot
+    replace_terms(state, slot, address)
+    return 0
+
+
+@outline
+def _triggered(state, address):
+    event = order_event_at(address)
+    slot = find_order(state, event.order_id)
+    if slot == 0:
+        return -1
+    order = order_at(state, slot)
+    move(state, order.account * 1, _frozen_asset(state, order), event.released, -event.released)
+    apply_triggered(state, slot)
     return 0
 
 
@@ -258,6 +280,8 @@ def _listed_instrument(state, address):
     lot = instrument.lot_base_units
     instrument.price_step, instrument.price_decimals = tick_scale(units, lot, base_decimals, quote_decimals)
     instrument.qty_step, instrument.qty_decimals = lot_scale(lot, base_decimals)
+    instrument.print_above = LARGEST
+    instrument.band_high = LARGEST
     state.instrument_count += 1
 
 
@@ -269,7 +293,7 @@ def _switch(state, address):
     if kind == HALTED or kind == RESUMED:
         for symbol in range(state.instrument_count):
             if event.symbol == NO_SYMBOL or event.symbol == symbol:
-                instrument_at(state, symbol).halted = 1 if kind == HALTED else 0
+                set_symbol_state(state, symbol, STATE_HALTED if kind == HALTED else STATE_OPEN)
         return
     account = find_account(state, event.account * 1)
     if account < 0:
@@ -298,6 +322,8 @@ def apply_event(state, address):
         return _cancelled(state, address)
     elif kind == AMENDED:
         return _amended(state, address)
+    elif kind == TRIGGERED:
+        return _triggered(state, address)
     elif kind == DEPOSITED or kind == WITHDRAWN:
         _funds(state, address)
     elif kind == BUSTED:
@@ -316,9 +342,14 @@ def finish_event(state, address):
     """What the flags ask for; on the engine's side called once they are final."""
     event = event_at(address)
     if event.flags & FLAG_RESTS != 0 and state.active != 0:
-        enter_book(state, state.active)
+        if order_at(state, state.active).order_type <= MARKET:
+            enter_book(state, state.active)
+        else:
+            enter_waiting(state, state.active)
     if event.flags & FLAG_LAST != 0:
         state.active = 0
+        if state.due_head != 0:
+            settle_due(state)
         lane = state.lanes + (event.session >> 24) * 8
         store_i64(lane, load_i64(lane) + 1)
 

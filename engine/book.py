@@ -1,13 +1,15 @@
 """Orders: their pool, their queue at a price, their account's chain. Only `engine.apply` calls what changes them."""
 
+from engine.expiry import leave_expiry
 from engine.idmap import client_hash, key_hash, map_insert, map_remove
 from engine.levels import level_for, remove_level
-from engine.state import account_at, instrument_at, level_at, order_at, terms_at
+from engine.state import EXPIRES, ICEBERG, PAIRED, account_at, instrument_at, level_at, order_at, terms_at
 from ringbuf.codes import OrderType, Side
-from ringbuf.jit import inline
+from ringbuf.jit import inline, outline
 
 BUY = int(Side.BUY)
-MARKET = int(OrderType.MARKET)
+LIMIT, MARKET, STOP_LIMIT = int(OrderType.LIMIT), int(OrderType.MARKET), int(OrderType.STOP_LIMIT)
+TAKE_PROFIT_LIMIT = int(OrderType.TAKE_PROFIT_LIMIT)
 
 
 @inline
@@ -75,17 +77,29 @@ def drop_order(state, slot):
     instrument_at(state, order.symbol).open_orders -= 1
     if state.active == slot:
         state.active = 0
+    if order.stp_flags & (EXPIRES | PAIRED) != 0:
+        _drop_ties(state, slot)
     order.order_id = 0
     order.next = state.order_free
     state.order_free = slot
     state.order_count -= 1
 
 
+@outline
+def _drop_ties(state, slot):
+    flags = order_at(state, slot).stp_flags * 1
+    if flags & EXPIRES != 0:
+        leave_expiry(state, slot)
+    if flags & PAIRED != 0:
+        other = order_at(state, terms_at(state, slot).pair)
+        other.stp_flags = other.stp_flags & ~PAIRED
+
+
 @inline
-def enter_book(state, slot):
-    """Join the back of the queue at the order's price."""
+def append_to_queue(state, slot, queue, price_ticks, lots):
+    """Join the back at a price of one of the symbol's queues, showing so many lots."""
     order = order_at(state, slot)
-    level_slot = level_for(state, order.symbol * 1, order.side * 1, order.price_ticks)
+    level_slot = level_for(state, order.symbol * 1, queue, price_ticks)
     level = level_at(state, level_slot)
     tail = level.tail * 1
     order.prev = tail
@@ -97,12 +111,12 @@ def enter_book(state, slot):
         level.head = slot
     level.tail = slot
     level.count += 1
-    level.total_lots += order.leaves_lots
+    level.total_lots += lots
 
 
 @inline
-def leave_book(state, slot):
-    """Leave the queue; a level without orders goes."""
+def leave_queue(state, slot, queue, lots):
+    """Leave a queue, with the lots that were shown; a level without orders goes."""
     order = order_at(state, slot)
     level_slot = order.level * 1
     level = level_at(state, level_slot)
@@ -117,19 +131,126 @@ def leave_book(state, slot):
     else:
         level.tail = before
     level.count -= 1
-    level.total_lots -= order.leaves_lots
+    level.total_lots -= lots
     order.level = 0
     if level.head == 0:
-        remove_level(state, order.symbol * 1, order.side * 1, level_slot)
+        remove_level(state, order.symbol * 1, queue, level_slot)
+
+
+@outline
+def next_slice(state, slot):
+    """Take an iceberg's next slice; how many lots it shows."""
+    leaves = order_at(state, slot).leaves_lots
+    terms = terms_at(state, slot)
+    lots = terms.display_lots
+    if leaves < lots:
+        lots = leaves
+    terms.slice_lots = lots
+    return lots
+
+
+@inline
+def shown_lots(state, slot):
+    """What an order shows in the book."""
+    order = order_at(state, slot)
+    if order.stp_flags & ICEBERG != 0:
+        return terms_at(state, slot).slice_lots
+    return order.leaves_lots
+
+
+@inline
+def enter_book(state, slot):
+    """Join the back of the queue at the order's price; an iceberg with a full slice."""
+    order = order_at(state, slot)
+    lots = order.leaves_lots
+    if order.stp_flags & ICEBERG != 0:
+        lots = next_slice(state, slot)
+    append_to_queue(state, slot, order.side * 1, order.price_ticks, lots)
+
+
+@inline
+def leave_book(state, slot):
+    """Leave the queue at the order's price."""
+    leave_queue(state, slot, order_at(state, slot).side * 1, shown_lots(state, slot))
+
+
+@outline
+def slice_traded(state, slot, lots):
+    """Lots of an iceberg's slice are gone; after the whole slice the next joins the back of its price."""
+    terms = terms_at(state, slot)
+    terms.slice_lots -= lots
+    if terms.slice_lots > 0 or order_at(state, slot).leaves_lots == 0:
+        return
+    order = order_at(state, slot)
+    level = level_at(state, order.level)
+    if level.tail != slot:
+        before = order.prev * 1
+        after = order.next * 1
+        if before != 0:
+            order_at(state, before).next = after
+        else:
+            level.head = after
+        order_at(state, after).prev = before
+        order_at(state, level.tail).next = slot
+        order.prev = level.tail
+        order.next = 0
+        level.tail = slot
+    level.total_lots += next_slice(state, slot)
+
+
+@inline
+def frozen_at(state, slot, price_ticks, stop_price_ticks, leaves_lots):
+    """Frozen for the order in a slot if it had these terms: quote minor units for a buy, base for a sell."""
+    order = order_at(state, slot)
+    instrument = instrument_at(state, order.symbol)
+    if order.side != BUY:
+        return leaves_lots * instrument.lot_base_units
+    if order.order_type == LIMIT:
+        return leaves_lots * price_ticks * instrument.tick_lot_quote_units
+    return _rarely_frozen(state, slot, price_ticks, stop_price_ticks, leaves_lots)
+
+
+@outline
+def _rarely_frozen(state, slot, price_ticks, stop_price_ticks, leaves_lots):
+    order = order_at(state, slot)
+    unit = instrument_at(state, order.symbol).tick_lot_quote_units
+    if order.order_type == MARKET:
+        return terms_at(state, slot).frozen
+    if order.order_type == STOP_LIMIT or order.order_type == TAKE_PROFIT_LIMIT:
+        return leaves_lots * price_ticks * unit
+    return leaves_lots * stop_price_ticks * unit
+
+
+@inline
+def frozen_alone(state, slot):
+    """Frozen for an order now, its pair left out of account."""
+    order = order_at(state, slot)
+    stop_price_ticks = 0
+    if order.order_type > MARKET:
+        stop_price_ticks = terms_at(state, slot).stop_price_ticks
+    return frozen_at(state, slot, order.price_ticks, stop_price_ticks, order.leaves_lots)
+
+
+@outline
+def frozen_beside_pair(state, slot, alone):
+    """What an order adds to the frozen funds that its pair needs anyway, if it needed `alone`."""
+    other = frozen_alone(state, terms_at(state, slot).pair * 1)
+    return alone - other if alone > other else 0
+
+
+@outline
+def frozen_beside(state, slot, price_ticks, stop_price_ticks, leaves_lots):
+    """`order_frozen` of the order in a slot if it had these terms."""
+    alone = frozen_at(state, slot, price_ticks, stop_price_ticks, leaves_lots)
+    if order_at(state, slot).stp_flags & PAIRED != 0:
+        return frozen_beside_pair(state, slot, alone)
+    return alone
 
 
 @inline
 def order_frozen(state, slot):
-    """Frozen for an order now: quote minor units for a buy, base for a sell."""
-    order = order_at(state, slot)
-    instrument = instrument_at(state, order.symbol)
-    if order.side != BUY:
-        return order.leaves_lots * instrument.lot_base_units
-    if order.order_type == MARKET:
-        return terms_at(state, slot).frozen
-    return order.leaves_lots * order.price_ticks * instrument.tick_lot_quote_units
+    """Freed if the order ended now (and its pair went on): quote minor units for a buy, base for a sell."""
+    alone = frozen_alone(state, slot)
+    if order_at(state, slot).stp_flags & PAIRED != 0:
+        return frozen_beside_pair(state, slot, alone)
+    return alone

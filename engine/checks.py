@@ -6,50 +6,97 @@ Nothing is multiplied past 63 bits: what an order freezes is compared by divisio
 from engine.accounts import available
 from engine.levels import has_level_room
 from engine.state import account_at, instrument_at
+from engine.waiting import is_priced, is_waiting_type
 from ringbuf.codes import (
+    CMD_PAIRED,
     CMD_POST_ONLY,
     HAS_BUDGET,
     HAS_DISPLAY,
     HAS_EXPIRE,
+    HAS_MIN,
     HAS_PRICE,
     HAS_QTY,
     HAS_STOP_PRICE,
+    HAS_TRAIL,
     OrderType,
     Reason,
     Side,
     Stp,
+    SymbolState,
     Tif,
 )
 from ringbuf.jit import inline, outline
 
 BUY, LIMIT, MARKET = int(Side.BUY), int(OrderType.LIMIT), int(OrderType.MARKET)
-GTC, FOK = int(Tif.GTC), int(Tif.FOK)
+GTC, IOC, FOK, GTD = int(Tif.GTC), int(Tif.IOC), int(Tif.FOK), int(Tif.GTD)
+TRAILING_STOP = int(OrderType.TRAILING_STOP)
+OPEN, HALTED, CANCEL_ONLY = int(SymbolState.OPEN), int(SymbolState.HALTED), int(SymbolState.CANCEL_ONLY)
+CLOSED = int(SymbolState.CLOSED)
 DECREMENT = int(Stp.DECREMENT)
 NONE = int(Reason.NONE)
 MALFORMED, PRICE_OFF_TICK, QTY_OFF_LOT = int(Reason.MALFORMED), int(Reason.PRICE_OFF_TICK), int(Reason.QTY_OFF_LOT)
 PRICE_OUT_OF_BAND, QTY_OUT_OF_RANGE = int(Reason.PRICE_OUT_OF_BAND), int(Reason.QTY_OUT_OF_RANGE)
 NOTIONAL_TOO_SMALL, BOOK_FULL = int(Reason.NOTIONAL_TOO_SMALL), int(Reason.BOOK_FULL)
 ACCOUNT_SUSPENDED, SYMBOL_HALTED = int(Reason.ACCOUNT_SUSPENDED), int(Reason.SYMBOL_HALTED)
-INSUFFICIENT_FUNDS = int(Reason.INSUFFICIENT_FUNDS)
+INSUFFICIENT_FUNDS, STATE_FORBIDS = int(Reason.INSUFFICIENT_FUNDS), int(Reason.STATE_FORBIDS)
 LARGEST = (1 << 63) - 1
-LATER_FIELDS = HAS_STOP_PRICE | HAS_DISPLAY | HAS_EXPIRE
 
 
 @inline
 def place_is_malformed(command):
     """Do the words of a place contradict each other? (Binary commands may hold anything.)"""
-    has_qty = command.mask & HAS_QTY != 0
-    has_budget = command.mask & HAS_BUDGET != 0
+    if command.side > 1 or command.tif > GTD or command.stp > DECREMENT:
+        return True
+    mask = command.mask * 1
+    if command.order_type == LIMIT and mask == (HAS_PRICE | HAS_QTY) and command.flags & CMD_PAIRED == 0:
+        return command.tif == GTD or (command.flags & CMD_POST_ONLY != 0 and command.tif != GTC)
+    return _rarer_is_malformed(command)
+
+
+@outline
+def _rarer_is_malformed(command):
+    mask = command.mask * 1
+    order_type = command.order_type * 1
+    tif = command.tif * 1
+    waits = is_waiting_type(order_type)
+    rests = tif == GTC or tif == GTD
     post_only = command.flags & CMD_POST_ONLY != 0
-    if command.side > 1 or command.tif > FOK or command.stp > DECREMENT or command.mask & LATER_FIELDS != 0:
+    if order_type > TRAILING_STOP or (mask & HAS_QTY != 0) == (mask & HAS_BUDGET != 0):
         return True
-    if command.order_type == LIMIT:
-        return command.mask & HAS_PRICE == 0 or not has_qty or has_budget or (post_only and command.tif != GTC)
-    if command.order_type != MARKET or post_only or command.mask & HAS_PRICE != 0 or has_qty == has_budget:
+    if (mask & HAS_PRICE != 0) != is_priced(order_type) or (mask & HAS_STOP_PRICE != 0) != waits:
         return True
-    if has_budget:
-        return command.side != BUY or command.tif == FOK or command.stp == DECREMENT
-    return False
+    if (mask & HAS_TRAIL != 0) != (order_type == TRAILING_STOP) or (mask & HAS_EXPIRE != 0) != (tif == GTD):
+        return True
+    if (mask & HAS_TRAIL != 0 and command.price_ticks <= 0) or (command.flags & CMD_PAIRED != 0 and not waits):
+        return True
+    if (tif == GTD and order_type == MARKET) or (waits and (tif == FOK or (tif == IOC and not is_priced(order_type)))):
+        return True
+    if post_only and (order_type != LIMIT or not rests):
+        return True
+    if mask & HAS_BUDGET != 0 and (
+        order_type != MARKET or command.side != BUY or tif == FOK or command.stp == DECREMENT or mask & HAS_MIN != 0
+    ):
+        return True
+    if mask & HAS_DISPLAY != 0 and (not is_priced(order_type) or not rests):
+        return True
+    return mask & HAS_MIN != 0 and (waits or tif == FOK or post_only)
+
+
+@outline
+def rarer_value_reason(instrument, command, now_ns):
+    """Values that only the rarer orders have, the words being right."""
+    mask = command.mask * 1
+    if mask & HAS_EXPIRE != 0 and command.expire_ts_ns <= now_ns:
+        return MALFORMED
+    if command.refuse != NONE:
+        return text_reason(command)
+    if mask & HAS_DISPLAY != 0 and (command.display_lots <= 0 or command.display_lots > command.qty_lots):
+        return MALFORMED
+    if mask & HAS_MIN != 0 and (command.min_lots <= 0 or command.min_lots > command.qty_lots):
+        return MALFORMED
+    if mask & HAS_STOP_PRICE != 0:
+        return price_reason(instrument, command.stop_price_ticks)
+    return NONE
 
 
 @inline
@@ -65,8 +112,13 @@ def tradable(state, account, symbol):
     """Account and symbol let new orders and amends in?"""
     if account_at(state, account).suspended != 0:
         return ACCOUNT_SUSPENDED
-    if instrument_at(state, symbol).halted != 0:
+    symbol_state = instrument_at(state, symbol).symbol_state
+    if symbol_state == OPEN:
+        return NONE
+    if symbol_state == HALTED:
         return SYMBOL_HALTED
+    if symbol_state == CANCEL_ONLY or symbol_state == CLOSED:
+        return STATE_FORBIDS
     return NONE
 
 

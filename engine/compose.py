@@ -33,6 +33,7 @@ OUT = np.dtype(
         ("now_ns", "<i8"),  # time of commands that bring none; 0 offline: the highest seen
         ("session", "<i8"),
         ("client_id", "<i8"),  # of the command, NO_ID where none
+        ("account", "<i8"),  # slot of the account that asked, -1 where none
     ]
 )
 OUT_TYPE = record_type(OUT)
@@ -122,6 +123,14 @@ def request_of(out, order):
     if out.client_id == order.client_id:
         return NO_ID
     return out.client_id
+
+
+@inline
+def request_for(out, order):
+    """The same for an order that may be another account's than that of the request."""
+    if out.account != order.account * 1:
+        return NO_ID
+    return request_of(out, order)
 
 
 @outline_of(int64(STATE_TYPE, OUT_TYPE, COMMAND_TYPE, int64, int64))

@@ -6,23 +6,30 @@ import numpy as np
 
 from engine.apply import apply_events
 from engine.compose import OUT, out_at
-from engine.decide import decide
+from engine.decide import decide, time_of
 from engine.state import Limits, State, state_at
+from engine.steps import are_steps_due, take_steps
 from engine.views import balances_of, depth_of, open_orders, state_digest
 from ringbuf.jit import kernel_of
 from ringbuf.records import COMMAND, EVENT, RECORD_SIZE
 
+SPARE = 64  # events that a command may add to its allowance: pairs, halts
+
 
 @kernel_of("int64(int64, int64, int64, int64, int64)")
 def run_commands(state_address, out_address, commands_address, count, room):  # type: ignore[no-untyped-def]
-    """Decide up to `count` commands while `room` records are left for one that emits most; how many it took."""
+    """Decide up to `count` commands and take the steps that they make due, while `room` records are left for one that
+    emits most; how many commands it took. Steps may still be due then."""
     state = state_at(state_address)
     out = out_at(out_address)
-    first = state.seq
+    most = state.seq + room - state.max_events - SPARE
     for i in range(count):
-        if room - (state.seq - first) < state.max_events:
+        address = commands_address + i * 128
+        ts_ns = time_of(state, out, address)
+        if state.seq > most or (are_steps_due(state, ts_ns) and not take_steps(state, out, ts_ns, most)):
             return i
-        decide(state, out, commands_address + i * 128)
+        decide(state, out, address)
+    take_steps(state, out, state.ts_ns, most)
     return count
 
 
@@ -54,7 +61,7 @@ class Engine:
         address, count = commands.ctypes.data, len(commands)
         parts = []
         done = 0
-        while done < count:
+        while done < count or self.state.record["due_head"] != 0:
             first = self.seq
             took = run_commands(
                 self.state.address,

@@ -22,12 +22,14 @@ from engine.admin import (
     decide_time,
     decide_withdraw,
 )
+from engine.amend import decide_amend
 from engine.apply import apply_event, finish_event
 from engine.checks import MALFORMED
 from engine.compose import OUT_TYPE, add_flag, reject, reject_duplicate, seal
-from engine.orders import decide_amend, decide_cancel, decide_mass_cancel, decide_place
+from engine.orders import decide_cancel, decide_mass_cancel
+from engine.place import decide_place
 from engine.state import STATE_TYPE, account_at
-from ringbuf.codes import FLAG_LAST, NO_ACCOUNT, Op
+from ringbuf.codes import CMD_DISCONNECT, FLAG_LAST, NO_ACCOUNT, Op
 from ringbuf.fields import record_at
 from ringbuf.jit import inline, outline, outline_of
 from ringbuf.records import COMMAND
@@ -45,12 +47,15 @@ def _decide_account(state, out, command):
     """A command of an account: funds and orders, and text that could not be read."""
     op = command.op * 1
     account = find_account(state, command.account * 1)
+    out.account = account
     if account >= 0 and command.client_id >= 0:
         if not client_id_is_new(account_at(state, account), command.client_id):
             apply_event(state, reject_duplicate(state, out, command, account))
             return
     malformed = op == OP_MALFORMED or command.refuse == MALFORMED
-    if malformed or command.client_id < 0 or command.account == NO_ACCOUNT:
+    if command.client_id < 0 and (op != MASS_CANCEL or command.flags & CMD_DISCONNECT == 0):
+        malformed = True
+    if malformed or command.account == NO_ACCOUNT:
         apply_event(state, reject(state, out, command, MALFORMED, 0))
     elif account < 0 and op != DEPOSIT:
         apply_event(state, reject(state, out, command, UNKNOWN_ACCOUNT, 0))
@@ -92,9 +97,23 @@ def _decide_admin(state, out, command, address):
         decide_time(state, out)
 
 
+@inline
+def time_of(state, out, address):
+    """The time at which a command comes: its own, else now; never before what was seen."""
+    ts_ns = command_at(address).ts_ns
+    if ts_ns == 0:
+        ts_ns = out.now_ns
+    if ts_ns > state.ts_ns:
+        return ts_ns
+    return state.ts_ns
+
+
 @outline_of(void(STATE_TYPE, OUT_TYPE, int64))
 def decide(state, out, address):
-    """Answer the command at an address with one or more events, the last one flagged and sealed."""
+    """Answer the command at an address with one or more events, the last one flagged and sealed.
+
+    Precondition: no steps are due at the command's time (`engine.steps.take_steps`).
+    """
     command = command_at(address)
     op = command.op * 1
     out.open = 0
@@ -102,12 +121,8 @@ def decide(state, out, address):
     out.session = command.session
     out.ingress_ns = command.ingress_ns
     out.client_id = command.client_id
-    out.ts_ns = state.ts_ns
-    ts_ns = command.ts_ns
-    if ts_ns == 0:
-        ts_ns = out.now_ns
-    if ts_ns > out.ts_ns:
-        out.ts_ns = ts_ns
+    out.account = -1
+    out.ts_ns = time_of(state, out, address)
     if op == OP_MALFORMED or (op >= DEPOSIT and op <= MASS_CANCEL):
         _decide_account(state, out, command)
     else:

@@ -16,8 +16,8 @@ KEY_TOP = (1 << 63) - 1  # eleven pages of 6 bits, of which the root uses 3
 
 @inline
 def price_key(side, price_ticks):
-    """Key of a price on a side (0 bids, 1 asks)."""
-    if side == 0:
+    """Key of a price in a queue (see `engine.state.QUEUES`): even ones begin with the highest price."""
+    if side & 1 == 0:
         return KEY_TOP - price_ticks
     return price_ticks
 

@@ -6,18 +6,43 @@ Each step composes one event and applies it before the next is decided, so that 
 from numba import int64, void
 
 from engine.apply import apply_event, event_at, order_event_at
-from engine.book import order_frozen
-from engine.compose import OUT_TYPE, add_flag, head_word, open_event, parties_word, request_of, terms_word
-from engine.state import STATE_TYPE, account_at, instrument_at, level_at, order_at, side_at
-from ringbuf.codes import FLAG_RESTS, EventType, OrderType, Reason, Side, Stp, Tif
+from engine.book import frozen_beside, order_frozen
+from engine.compose import (
+    OUT_TYPE,
+    add_flag,
+    head_word,
+    open_event,
+    parties_word,
+    request_for,
+    request_of,
+    terms_word,
+)
+from engine.state import (
+    EXPIRES,
+    ICEBERG,
+    PAIRED,
+    POST_ONLY,
+    STATE_TYPE,
+    STP_MASK,
+    account_at,
+    instrument_at,
+    level_at,
+    order_at,
+    side_at,
+    terms_at,
+)
+from ringbuf.codes import FLAG_RESTS, NO_ACCOUNT, EventType, OrderType, Reason, Side, Stp, Tif
 from ringbuf.jit import inline, outline, outline_of
 
 TRADE, CANCELLED, AMENDED = int(EventType.TRADE), int(EventType.CANCELLED), int(EventType.AMENDED)
-BUY, MARKET, GTC = int(Side.BUY), int(OrderType.MARKET), int(Tif.GTC)
+HALTED = int(EventType.HALTED)
+BUY, MARKET, IOC, FOK = int(Side.BUY), int(OrderType.MARKET), int(Tif.IOC), int(Tif.FOK)
 NONE, CANCEL_TAKER, CANCEL_MAKER = int(Stp.NONE), int(Stp.CANCEL_TAKER), int(Stp.CANCEL_MAKER)
 CANCEL_BOTH = int(Stp.CANCEL_BOTH)
 SELF_TRADE, IOC_REMAINDER = int(Reason.SELF_TRADE), int(Reason.IOC_REMAINDER)
 MARKET_REMAINDER, TOO_MANY_FILLS = int(Reason.MARKET_REMAINDER), int(Reason.TOO_MANY_FILLS)
+OCO, VOLATILITY = int(Reason.OCO), int(Reason.VOLATILITY)
+LARGEST = (1 << 63) - 1
 SPARE_EVENTS = 3  # a step and the final cancel
 
 
@@ -25,6 +50,16 @@ SPARE_EVENTS = 3  # a step and the final cancel
 def fee_of(amount, ppm):
     """Floor of amount x ppm / 10**6 without leaving 63 bits."""
     return amount // 1_000_000 * ppm + amount % 1_000_000 * ppm // 1_000_000
+
+
+@outline
+def band_edge(price_ticks, ppm, side):
+    """price x (1 + ppm / 10**6) rounded down for a buy, x (1 - ppm / 10**6) rounded up for a sell, within 63 bits."""
+    if side != BUY:
+        return price_ticks - fee_of(price_ticks, ppm) if ppm < 1_000_000 else 0
+    if price_ticks // 1_000_000 >= (LARGEST - price_ticks) // (ppm + 1):
+        return LARGEST
+    return price_ticks + fee_of(price_ticks, ppm)
 
 
 @inline
@@ -53,22 +88,54 @@ def cancel_order(state, out, slot, reason, request_id):
     apply_event(state, address)
 
 
+@outline_of(void(STATE_TYPE, OUT_TYPE, int64, int64, int64))
+def end_order(state, out, slot, reason, request_id):
+    """End an open order, and then its pair if it has one."""
+    pair = 0
+    if order_at(state, slot).stp_flags & PAIRED != 0:
+        pair = terms_at(state, slot).pair * 1
+    cancel_order(state, out, slot, reason, request_id)
+    if pair != 0:
+        cancel_order(state, out, pair, OCO, request_for(out, order_at(state, pair)))
+
+
+@outline
+def end_pair(state, out, slot):
+    """An order is about to trade or to trigger: the other one of its pair ends first."""
+    pair = terms_at(state, slot).pair * 1
+    cancel_order(state, out, pair, OCO, request_for(out, order_at(state, pair)))
+
+
 @inline
 def terms_of(order, account):
     """The word of an order's terms."""
-    return terms_word(account, order.order_type * 1, order.tif * 1, order.stp_flags & 15, order.stp_flags >> 4)
+    post_only = 1 if order.stp_flags & POST_ONLY != 0 else 0
+    return terms_word(account, order.order_type * 1, order.tif * 1, order.stp_flags & STP_MASK, post_only)
+
+
+@inline
+def fill_terms(state, address, slot):
+    """The terms of the rarer orders, into an event about one."""
+    order = order_at(state, slot)
+    event = order_event_at(address)
+    if order.order_type > MARKET:
+        event.stop_price_ticks = terms_at(state, slot).stop_price_ticks
+        event.trail_ticks = terms_at(state, slot).trail_ticks
+    if order.stp_flags & ICEBERG != 0:
+        event.display_lots = terms_at(state, slot).display_lots
+    if order.stp_flags & EXPIRES != 0:
+        event.expire_ts_ns = terms_at(state, slot).expire_ts_ns
 
 
 @outline
 def decrement_order(state, out, slot, lots):
     """Take lots off an order that met its own account; it keeps its place."""
     order = order_at(state, slot)
-    instrument = instrument_at(state, order.symbol)
-    released = lots * instrument.lot_base_units
-    if order.side == BUY:
-        released = lots * order.price_ticks * instrument.tick_lot_quote_units
-        if order.order_type == MARKET:
-            released = 0
+    released = 0
+    if order.side != BUY or order.order_type != MARKET:  # a market buy froze what its walk pays; this pays nothing
+        released = order_frozen(state, slot) - frozen_beside(
+            state, slot, order.price_ticks, 0, order.leaves_lots - lots
+        )
     head = head_word(AMENDED, order.side * 1, SELF_TRADE, order.symbol * 1)
     address = open_event(state, out, head, terms_of(order, account_at(state, order.account).key - 1))
     event = order_event_at(address)
@@ -79,6 +146,7 @@ def decrement_order(state, out, slot, lots):
     event.qty_lots = order.leaves_lots - lots
     event.leaves_lots = order.leaves_lots - lots
     event.released = released
+    fill_terms(state, address, slot)
     apply_event(state, address)
 
 
@@ -88,22 +156,22 @@ def prevent_self_trade(state, out, taker_slot, maker_slot, mode):
     taker = order_at(state, taker_slot)
     maker = order_at(state, maker_slot)
     if mode == CANCEL_TAKER:
-        cancel_order(state, out, taker_slot, SELF_TRADE, request_of(out, taker))
+        end_order(state, out, taker_slot, SELF_TRADE, request_of(out, taker))
         return False
     if mode == CANCEL_MAKER:
-        cancel_order(state, out, maker_slot, SELF_TRADE, request_of(out, maker))
+        end_order(state, out, maker_slot, SELF_TRADE, request_of(out, maker))
         return True
     if mode == CANCEL_BOTH or taker.leaves_lots == maker.leaves_lots:
-        cancel_order(state, out, maker_slot, SELF_TRADE, request_of(out, maker))
-        cancel_order(state, out, taker_slot, SELF_TRADE, request_of(out, taker))
+        end_order(state, out, maker_slot, SELF_TRADE, request_of(out, maker))
+        end_order(state, out, taker_slot, SELF_TRADE, request_of(out, taker))
         return False
     if maker.leaves_lots < taker.leaves_lots:
         lots = maker.leaves_lots
-        cancel_order(state, out, maker_slot, SELF_TRADE, request_of(out, maker))
+        end_order(state, out, maker_slot, SELF_TRADE, request_of(out, maker))
         decrement_order(state, out, taker_slot, lots)
         return True
     decrement_order(state, out, maker_slot, taker.leaves_lots)
-    cancel_order(state, out, taker_slot, SELF_TRADE, request_of(out, taker))
+    end_order(state, out, taker_slot, SELF_TRADE, request_of(out, taker))
     return False
 
 
@@ -114,8 +182,11 @@ def trade(state, out, taker_slot, maker_slot):
     maker = order_at(state, maker_slot)
     instrument = instrument_at(state, taker.symbol)
     qty = taker.leaves_lots
-    if maker.leaves_lots < qty:
-        qty = maker.leaves_lots
+    shown = maker.leaves_lots
+    if maker.stp_flags & ICEBERG != 0:
+        shown = terms_at(state, maker_slot).slice_lots
+    if shown < qty:
+        qty = shown
     price = maker.price_ticks
     cost = qty * price * instrument.tick_lot_quote_units
     units = qty * instrument.lot_base_units
@@ -136,6 +207,8 @@ def trade(state, out, taker_slot, maker_slot):
         event.maker_fee = fee_of(cost, instrument.maker_fee_ppm * 1)
         if taker.order_type == MARKET:
             event.released = cost
+            if terms_at(state, taker_slot).frozen == 0:  # it was triggered: nothing is frozen for its walk
+                event.released = 0
         else:
             event.released = qty * taker.price_ticks * instrument.tick_lot_quote_units
     else:
@@ -145,38 +218,65 @@ def trade(state, out, taker_slot, maker_slot):
     apply_event(state, address)
 
 
-@outline_of(void(STATE_TYPE, OUT_TYPE, int64))
-def match(state, out, slot):
-    """Run the active order against the other side until it is done, and settle its rest."""
+@outline
+def market_limit(state, symbol, side):
+    """The price beyond which a market order that enters now takes nothing (its collar)."""
+    ppm = instrument_at(state, symbol).market_collar_ppm * 1
+    best = side_at(state, symbol, 1 - side).best
+    if ppm == 0 or best == 0:
+        return LARGEST if side == BUY else 0
+    price = level_at(state, best).price_ticks
+    return band_edge(price, ppm, side)
+
+
+@outline
+def _halt_by_volatility(state, out, slot):
+    """The next trade would print outside the symbol's band: the taker's rest ends, and the symbol halts."""
+    symbol = order_at(state, slot).symbol * 1
+    end_order(state, out, slot, VOLATILITY, request_of(out, order_at(state, slot)))
+    apply_event(state, open_event(state, out, head_word(HALTED, 0, VOLATILITY, symbol), NO_ACCOUNT))
+
+
+@outline_of(void(STATE_TYPE, OUT_TYPE, int64, int64))
+def match(state, out, slot, limit):
+    """Run the active order against the other side, to a price, until it is done, and settle its rest."""
     order = order_at(state, slot)
     side = order.side * 1
     symbol = order.symbol * 1
-    limit = order.price_ticks
-    is_market = order.order_type == MARKET
-    mode = order.stp_flags & 15
+    mode = order.stp_flags & STP_MASK
     book = side_at(state, symbol, 1 - side)
+    instrument = instrument_at(state, symbol)
     while order.leaves_lots > 0:
         best = book.best
         if best == 0:
             break
-        level = level_at(state, best)
-        if not is_market and not crosses(side, limit, level.price_ticks):
+        price = level_at(state, best).price_ticks
+        if not crosses(side, limit, price):
             break
         if out.count >= state.max_events - SPARE_EVENTS:
-            cancel_order(state, out, slot, TOO_MANY_FILLS, request_of(out, order))
+            end_order(state, out, slot, TOO_MANY_FILLS, request_of(out, order))
             return
-        maker_slot = level.head * 1
-        if mode != NONE and order_at(state, maker_slot).account == order.account:
+        maker_slot = level_at(state, best).head * 1
+        maker = order_at(state, maker_slot)
+        if mode != NONE and maker.account == order.account:
             if not prevent_self_trade(state, out, slot, maker_slot, mode):
                 return
             continue
-        filled = order.leaves_lots <= order_at(state, maker_slot).leaves_lots
-        trade(state, out, slot, maker_slot)
-        if filled:
+        if price < instrument.band_low or price > instrument.band_high:
+            _halt_by_volatility(state, out, slot)
             return
-    if is_market:
-        cancel_order(state, out, slot, MARKET_REMAINDER, request_of(out, order))
-    elif order.tif != GTC:
-        cancel_order(state, out, slot, IOC_REMAINDER, request_of(out, order))
+        if (order.stp_flags | maker.stp_flags) & PAIRED != 0:
+            if maker.stp_flags & PAIRED != 0:
+                end_pair(state, out, maker_slot)
+            if order.stp_flags & PAIRED != 0:
+                end_pair(state, out, slot)
+        order_id = order.order_id
+        trade(state, out, slot, maker_slot)
+        if order.order_id != order_id:  # filled: its slot is free
+            return
+    if order.order_type == MARKET:
+        end_order(state, out, slot, MARKET_REMAINDER, request_of(out, order))
+    elif order.tif == IOC or order.tif == FOK:
+        end_order(state, out, slot, IOC_REMAINDER, request_of(out, order))
     else:
         add_flag(out.open, FLAG_RESTS)

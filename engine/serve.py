@@ -3,9 +3,12 @@
 import numpy as np
 
 from engine.compose import out_at
-from engine.decide import command_at, decide
+from engine.decide import command_at, decide, time_of
+from engine.expiry import is_expiry_due
 from engine.memory import load_i64, store_i64
 from engine.state import state_at
+from engine.steps import are_steps_due, take_steps
+from ringbuf.codes import NO_ID, STEP_SESSION, Op
 from ringbuf.jit import inline, kernel_of
 from ringbuf.lanes import lane_base, lane_count, lane_produced, lane_release, lane_slot
 from ringbuf.ring_kernels import ring_publish, ring_published, ring_room, ring_wake, ring_wake_spaced
@@ -13,6 +16,8 @@ from ringbuf.system import REALTIME, clock_ns
 
 LANE_BATCH = 64  # commands of one lane before the next lane's turn
 SESSION_BITS = 24
+SPARE = 64  # events that a command may add to its allowance: pairs, halts
+TIME = int(Op.TIME)
 
 
 @inline
@@ -22,6 +27,25 @@ def _take(source, target, lane):
         store_i64(target + offset, load_i64(source + offset))
     command = command_at(target)
     command.session = (lane << SESSION_BITS) | (command.session & ((1 << SESSION_BITS) - 1))
+
+
+@inline
+def _time_passes(state, out, ring, scratch):
+    """Nothing is asked, but orders' ends have come: the engine tells itself the time."""
+    state_ns = out.now_ns
+    if ring_room(ring) < state.max_events * 2 + SPARE:
+        return
+    take_steps(state, out, state_ns, state.seq + state.max_events)
+    if not is_expiry_due(state, state_ns):
+        for offset in range(0, 128, 8):
+            store_i64(scratch + offset, 0)
+        command = command_at(scratch)
+        command.op = TIME
+        command.ts_ns = state_ns
+        command.session = STEP_SESSION
+        command.client_id = NO_ID
+        decide(state, out, scratch)
+    ring_publish(ring, state.seq)
 
 
 @kernel_of("int64(int64, int64, int64, int64, int64, int64)")
@@ -40,21 +64,30 @@ def serve_turn(state_address, out_address, lanes, ring, seen, scratch):  # type:
         last = lane_produced(lanes, lane)
         if last - index > LANE_BATCH:
             last = index + LANE_BATCH
-        if index >= last:
+        if index >= last and state.due_head == 0:
             continue
-        if ring_room(ring) < state.max_events * 2:
+        if ring_room(ring) < state.max_events * 2 + SPARE:
             ring_wake(ring)
             return -1
-        first = state.seq
-        while index < last and state.seq - first < state.max_events:
+        most = state.seq + state.max_events
+        while index < last and state.seq < most:
             _take(lane_slot(lanes, lane, index), scratch, lane)
+            ts_ns = time_of(state, out, scratch)
+            if are_steps_due(state, ts_ns) and not take_steps(state, out, ts_ns, most - 1):
+                break
             decide(state, out, scratch)
             index += 1
             answered += 1
+        if state.due_head != 0 and state.seq < most:
+            take_steps(state, out, state.ts_ns, most - 1)
         ring_publish(ring, state.seq)
         ring_wake_spaced(ring)
         store_i64(seen + lane * 8, index)
         lane_release(lanes, lane, index)
+    if state.due_head != 0 and answered == 0:
+        return 1  # more steps to take at once
+    if answered == 0 and is_expiry_due(state, out.now_ns):
+        _time_passes(state, out, ring, scratch)
     return answered
 
 

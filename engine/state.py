@@ -6,6 +6,7 @@
           ──▶ accounts[...], balances[...] open-addressing tables
           ──▶ ids[...], clients[...]    order id → slot, (account, client id) → slot
           ──▶ instruments[...], assets[...], lanes[256], busted[...]
+          ──▶ expiring[...]              heap of the orders that end at a time
 
 Only `engine.apply` changes it. Memory is zeroed and touched on demand, so big limits cost nothing until used.
 All links are slot numbers, not addresses: the tables can be copied or saved as they are.
@@ -33,6 +34,7 @@ STATE = np.dtype(
         ("assets", "<i8"),
         ("lanes", "<i8"),
         ("busted", "<i8"),
+        ("expiring", "<i8"),
         # limits
         ("max_orders", "<i8"),
         ("max_levels", "<i8"),
@@ -46,6 +48,7 @@ STATE = np.dtype(
         ("busted_mask", "<i8"),
         ("max_events", "<i8"),  # one command may emit
         ("max_account_orders", "<i8"),
+        ("max_symbol_trailing", "<i8"),
         # pools: next never-used slot, head of the free list, used count
         ("order_next", "<i8"),
         ("order_free", "<i8"),
@@ -60,10 +63,13 @@ STATE = np.dtype(
         ("instrument_count", "<i8"),
         ("asset_count", "<i8"),
         ("busted_count", "<i8"),
+        ("expiring_count", "<i8"),
         # where the history stands
         ("seq", "<i8"),  # last applied event
         ("ts_ns", "<i8"),  # highest venue time seen
         ("active", "<i8"),  # slot of the order that is trading now, 0 = none
+        ("due_head", "<i8"),  # symbols + 1 with steps to be taken before the next command, in order; 0 = none
+        ("due_tail", "<i8"),
     ]
 )
 
@@ -77,18 +83,39 @@ ORDER = np.dtype(
         ("symbol", "<u4"),
         ("prev", "<u4"),  # queue of its level
         ("next", "<u4"),
-        ("level", "<u4"),  # 0 = not in the book
+        ("level", "<u4"),  # where it queues, in the book or waiting; 0 = in no queue
         ("account_prev", "<u4"),  # the account's orders, oldest acceptance first
         ("account_next", "<u4"),
         ("side", "u1"),
         ("order_type", "u1"),
         ("tif", "u1"),
-        ("stp_flags", "u1"),  # stp | post_only << 4
+        ("stp_flags", "u1"),  # stp | HIT | POST_ONLY | ICEBERG | EXPIRES | PAIRED
     ]
 )
 
-# Terms of rarer order types, same slot as ORDER; the frozen remainder of a market buy.
-TERMS = np.dtype([("frozen", "<i8"), ("stop_price_ticks", "<i8"), ("display_lots", "<i8"), ("expire_ts_ns", "<i8")])
+STP_MASK = 7
+HIT = 8  # a print reached its stop price: it stands in the symbol's queue of hit orders
+POST_ONLY = 16
+ICEBERG = 32
+EXPIRES = 64
+PAIRED = 128  # one cancels the other
+
+# Terms of the rarer orders, same slot as ORDER. A plain limit order has none: nothing here is read for it.
+TERMS = np.dtype(
+    [
+        ("frozen", "<i8"),  # market buy: what its walk still holds
+        ("stop_price_ticks", "<i8"),
+        ("display_lots", "<i8"),
+        ("slice_lots", "<i8"),  # what is left of the slice that is shown
+        ("expire_ts_ns", "<i8"),
+        ("age", "<i8"),  # sequence of its acceptance, or of the amend that sent it to the back
+        ("trail_ticks", "<i8"),
+        ("pair", "<u4"),  # slot of the other one
+        ("heap_at", "<u4"),  # place in the heap of expiries
+        ("trail_prev", "<u4"),  # trailing stops of the symbol, oldest first
+        ("trail_next", "<u4"),
+    ]
+)
 
 LEVEL = np.dtype(
     [
@@ -116,6 +143,10 @@ BOOK_SIDE = np.dtype(
     [("root", "<i8"), ("best", "<i8"), ("last_leaf", "<i8"), ("levels", "<i8")]
 )  # best: level slot, 0 = empty
 
+# Queues of a symbol: bids, asks, then those of waiting orders. Even ones begin with the highest price, odd ones with
+# the lowest, so that the next to be served is always the best one.
+QUEUES = ("buy", "sell", "sell_stop", "buy_stop", "buy_profit", "sell_profit")
+
 INSTRUMENT = np.dtype(
     [
         ("name", "S16"),
@@ -136,24 +167,42 @@ INSTRUMENT = np.dtype(
         ("price_decimals", "<i8"),
         ("qty_step", "<i8"),
         ("qty_decimals", "<i8"),
-        ("halted", "<i8"),
-        ("last_price_ticks", "<i8"),  # 0 = none yet
+        ("symbol_state", "<i8"),
         ("open_orders", "<i8"),
-        ("buy_root", "<i8"),  # BOOK_SIDE of bids, then of asks
-        ("buy_best", "<i8"),
-        ("buy_last_leaf", "<i8"),
-        ("buy_levels", "<i8"),
-        ("sell_root", "<i8"),
-        ("sell_best", "<i8"),
-        ("sell_last_leaf", "<i8"),
-        ("sell_levels", "<i8"),
+        ("last_price_ticks", "<i8"),  # 0 = none yet
+        ("print_above", "<i8"),  # a print at or above it, or at or below the other, has to be looked at:
+        ("print_below", "<i8"),  # it reaches a stop price, or moves a trailing stop or the reference price
+        ("band_low", "<i8"),  # outside of these a trade halts the symbol
+        ("band_high", "<i8"),
+        *((f"{queue}_{field}", "<i8") for queue in QUEUES for field in ("root", "best", "last_leaf", "levels")),
+        ("reference_ticks", "<i8"),  # 0 = none yet
+        ("band_ppm", "<i8"),
+        ("hit_head", "<i8"),  # orders that prints reached, in the order in which they enter
+        ("hit_tail", "<i8"),
+        ("trail_head", "<i8"),
+        ("trail_tail", "<i8"),
+        ("trail_count", "<i8"),
+        ("print_high", "<i8"),  # of the prints that trailing stops have not followed yet; 0 = none
+        ("print_low", "<i8"),
+        ("uncross_ticks", "<i8"),  # price of the uncross that is under way, and what is left to trade at it
+        ("uncross_lots", "<i8"),
+        ("delisted", "<i8"),
+        ("due_next", "<i8"),
+        ("is_due", "<i8"),
     ]
 )
 SIDE_OFFSET = INSTRUMENT.fields["buy_root"][1]  # type: ignore[index]
 
 ASSET = np.dtype(
-    [("name", "S16"), ("decimals", "<i8"), ("supply", "<i8"), ("fees", "<i8"), ("pad", "<i8", (3,))]
-)  # supply: deposits - withdrawals
+    [
+        ("name", "S16"),
+        ("decimals", "<i8"),
+        ("supply", "<i8"),  # deposits - withdrawals
+        ("fees", "<i8"),
+        ("delisted", "<i8"),
+        ("pad", "<i8", (2,)),
+    ]
+)
 
 ACCOUNT = np.dtype(
     [
@@ -173,7 +222,7 @@ BALANCE = np.dtype(
     [("key", "<i8"), ("available", "<i8"), ("frozen", "<i8"), ("pad", "<i8")]
 )  # key: (account slot << 32 | asset) + 1
 
-for _dtype, _size in ((ORDER, 64), (TERMS, 32), (LEVEL, 32), (NODE, 320), (ACCOUNT, 64), (BALANCE, 32), (ASSET, 64)):
+for _dtype, _size in ((ORDER, 64), (TERMS, 72), (LEVEL, 32), (NODE, 320), (ACCOUNT, 64), (BALANCE, 32), (ASSET, 64)):
     assert _dtype.itemsize == _size, f"{_dtype} is {_dtype.itemsize} bytes, expected {_size}"
 assert BOOK_SIDE.itemsize == 32 and INSTRUMENT.itemsize % 8 == 0
 
@@ -234,7 +283,7 @@ def instrument_at(state, symbol):
 
 @inline
 def side_at(state, symbol, side):
-    """One side of a symbol's book: 0 bids, 1 asks."""
+    """One queue of a symbol, see QUEUES: 0 bids, 1 asks."""
     return _side_at(state.instruments + symbol * INSTRUMENT_SIZE + SIDE_OFFSET + side * SIDE_SIZE)
 
 
@@ -270,6 +319,7 @@ class Limits:
     max_busted: int = 1 << 16
     max_events: int = 16384
     max_account_orders: int = 8000
+    max_symbol_trailing: int = 1024
 
 
 def _table_cells(entries: int) -> int:
@@ -301,6 +351,7 @@ class State:
             "assets": limits.max_assets * 64,
             "lanes": MAX_LANES * 8,
             "busted": cells["busted"] * 8,
+            "expiring": limits.max_orders * 8,
         }
         self._memory = {name: mmap.mmap(-1, -(-size // 4096) * 4096) for name, size in sizes.items()}
         self.tables = {name: np.frombuffer(memory, np.uint8) for name, memory in self._memory.items()}
@@ -310,7 +361,8 @@ class State:
             self.record[name] = table.ctypes.data
         for name in ("max_orders", "max_levels", "max_nodes", "max_instruments", "max_assets", "max_events"):
             self.record[name] = getattr(limits, name)
-        self.record["max_account_orders"] = limits.max_account_orders
+        for name in ("max_account_orders", "max_symbol_trailing"):
+            self.record[name] = getattr(limits, name)
         masks = (("account", "accounts"), ("balance", "balances"), ("id", "ids"), ("client", "clients"))
         for name, table_name in masks:
             self.record[f"{name}_mask"] = cells[table_name] - 1

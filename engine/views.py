@@ -9,15 +9,22 @@ from engine.state import (
     ACCOUNT,
     ASSET,
     BALANCE,
+    EXPIRES,
+    ICEBERG,
     INSTRUMENT,
+    PAIRED,
     State,
     account_at,
     level_at,
     order_at,
     side_at,
     state_at,
+    terms_at,
 )
-from ringbuf.jit import kernel_of
+from ringbuf.codes import OrderType
+from ringbuf.jit import kernel_of, outline
+
+MARKET = int(OrderType.MARKET)
 
 OPEN_ORDER = np.dtype(
     [
@@ -30,34 +37,86 @@ OPEN_ORDER = np.dtype(
         ("order_type", "<i8"),
         ("tif", "<i8"),
         ("stp_flags", "<i8"),
+        # 0 where the order has no such terms
+        ("stop_price_ticks", "<i8"),
+        ("display_lots", "<i8"),
+        ("slice_lots", "<i8"),
+        ("expire_ts_ns", "<i8"),
+        ("age", "<i8"),
+        ("trail_ticks", "<i8"),
+        ("pair", "<i8"),  # order id of the other one
     ]
+)
+_COLUMNS = len(OPEN_ORDER.names or ())
+WAITING = (2, 3, 4, 5)  # queues of orders that wait for a stop price
+# What a symbol's future depends on, beside its listing and its orders.
+INSTRUMENT_WORDS = (
+    "symbol_state",
+    "last_price_ticks",
+    "reference_ticks",
+    "band_ppm",
+    "print_high",
+    "print_low",
+    "uncross_ticks",
+    "uncross_lots",
+    "delisted",
 )
 BALANCE_ROW = np.dtype([("account", "<i8"), ("asset", "<i8"), ("available", "<i8"), ("frozen", "<i8")])
 
 
+@outline
+def _fill_row(state, slot, row):
+    order = order_at(state, slot)
+    terms = terms_at(state, slot)
+    row[0] = order.order_id
+    row[1] = account_at(state, order.account).key - 1
+    row[2] = order.client_id
+    row[3] = order.side
+    row[4] = order.price_ticks
+    row[5] = order.leaves_lots
+    row[6] = order.order_type
+    row[7] = order.tif
+    row[8] = order.stp_flags
+    if order.order_type > MARKET:
+        row[9] = terms.stop_price_ticks
+        row[14] = terms.trail_ticks
+    if order.stp_flags & ICEBERG != 0:
+        row[10] = terms.display_lots
+        row[11] = terms.slice_lots
+    if order.stp_flags & EXPIRES != 0:
+        row[12] = terms.expire_ts_ns
+        row[13] = terms.age
+    if order.stp_flags & PAIRED != 0:
+        row[15] = order_at(state, terms.pair).order_id
+
+
 @kernel_of("int64(int64, int64, int64, int64[:, :])")
-def _list_orders(state_address, symbol, side, rows):  # type: ignore[no-untyped-def]
-    """Fill rows with one side's orders in priority; returns how many there are (rows may be shorter)."""
+def _list_orders(state_address, symbol, queue, rows):  # type: ignore[no-untyped-def]
+    """Fill zeroed rows with one queue's orders in priority; returns how many there are (rows may be shorter)."""
     state = state_at(state_address)
     count = 0
-    best = side_at(state, symbol, side).best
+    best = side_at(state, symbol, queue).best
     while best != 0:
         slot = level_at(state, best).head * 1
         while slot != 0:
-            order = order_at(state, slot)
             if count < rows.shape[0]:
-                rows[count, 0] = order.order_id
-                rows[count, 1] = account_at(state, order.account).key - 1
-                rows[count, 2] = order.client_id
-                rows[count, 3] = order.side
-                rows[count, 4] = order.price_ticks
-                rows[count, 5] = order.leaves_lots
-                rows[count, 6] = order.order_type
-                rows[count, 7] = order.tif
-                rows[count, 8] = order.stp_flags
+                _fill_row(state, slot, rows[count])
             count += 1
-            slot = order.next * 1
-        best = next_level(state, side, best)
+            slot = order_at(state, slot).next * 1
+        best = next_level(state, queue, best)
+    return count
+
+
+@kernel_of("int64(int64, int64, int64[:, :])")
+def _list_chain(state_address, slot, rows):  # type: ignore[no-untyped-def]
+    """Fill zeroed rows with the orders behind one another from a slot (hit orders); returns how many there are."""
+    state = state_at(state_address)
+    count = 0
+    while slot != 0:
+        if count < rows.shape[0]:
+            _fill_row(state, slot, rows[count])
+        count += 1
+        slot = order_at(state, slot).next * 1
     return count
 
 
@@ -78,14 +137,27 @@ def _list_levels(state_address, symbol, side, rows):  # type: ignore[no-untyped-
     return count
 
 
-def open_orders(state: State, symbol: int) -> np.ndarray:
-    """OPEN_ORDER rows of a symbol: bids in priority, then asks."""
-    rows = np.zeros((int(state.record["order_count"]) + 1, 9), np.int64)
+def _orders_in(state: State, symbol: int, queues: tuple[int, ...]) -> np.ndarray:
     parts = []
-    for side in (0, 1):
-        count = _list_orders(state.address, symbol, side, rows)
-        parts.append(rows[:count].copy())
+    for queue in queues:
+        count = _list_orders(state.address, symbol, queue, np.zeros((0, _COLUMNS), np.int64))
+        rows = np.zeros((count, _COLUMNS), np.int64)
+        _list_orders(state.address, symbol, queue, rows)
+        parts.append(rows)
     return np.ascontiguousarray(np.concatenate(parts)).view(OPEN_ORDER).reshape(-1)
+
+
+def open_orders(state: State, symbol: int) -> np.ndarray:
+    """OPEN_ORDER rows of a symbol's book: bids in priority, then asks."""
+    return _orders_in(state, symbol, (0, 1))
+
+
+def waiting_orders(state: State, symbol: int) -> np.ndarray:
+    """OPEN_ORDER rows of a symbol's waiting orders: hit ones that have not entered yet, then queue by queue."""
+    head = int(state.view("instruments", INSTRUMENT, symbol + 1)[symbol]["hit_head"])
+    rows = np.zeros((_list_chain(state.address, head, np.zeros((0, _COLUMNS), np.int64)), _COLUMNS), np.int64)
+    _list_chain(state.address, head, rows)
+    return np.concatenate([rows.view(OPEN_ORDER).reshape(-1), _orders_in(state, symbol, WAITING)])
 
 
 def depth_of(state: State, symbol: int) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
@@ -132,7 +204,9 @@ def state_digest(state: State) -> str:
     digest.update(state.tables["lanes"].tobytes())
     instruments = state.view("instruments", INSTRUMENT, int(state.record["instrument_count"]))
     for symbol, instrument in enumerate(instruments):
-        digest.update(instrument["name"] + int(instrument["halted"]).to_bytes(8, "little"))
-        digest.update(int(instrument["last_price_ticks"]).to_bytes(8, "little"))
+        digest.update(instrument["name"])
+        for name in INSTRUMENT_WORDS:
+            digest.update(int(instrument[name]).to_bytes(8, "little"))
         digest.update(open_orders(state, symbol).tobytes())
+        digest.update(waiting_orders(state, symbol).tobytes())
     return digest.hexdigest()

@@ -1,93 +1,131 @@
-"""What an order would take, counted before it is accepted: for fok, and for the funds of a market buy."""
+"""What an order would take, counted before it is accepted: for fok, least quantities, and the funds of a market buy.
 
+Of one price first come the slices that stand there, in their order, then what icebergs hide; an own order that stops
+the taker therefore stands before everything hidden at its price. Where a trade would halt the symbol the walk ends.
+"""
+
+from engine.book import shown_lots
 from engine.levels import next_level
 from engine.matching import CANCEL_MAKER, NONE, crosses
 from engine.state import instrument_at, level_at, order_at, side_at
 from ringbuf.codes import Side, Stp
-from ringbuf.jit import outline
+from ringbuf.jit import inline, outline
 
 BUY = int(Side.BUY)
 DECREMENT = int(Stp.DECREMENT)
 
 
+@inline
+def _can_print(state, symbol, side, limit_ticks, price_ticks):
+    """Within the taker's limit, and within the symbol's volatility band?"""
+    instrument = instrument_at(state, symbol)
+    in_band = price_ticks >= instrument.band_low and price_ticks <= instrument.band_high
+    return in_band and crosses(side, limit_ticks, price_ticks)
+
+
 @outline
-def could_fill(state, symbol, side, is_market, limit_ticks, qty_lots, account, mode):
-    """Can a fok take all of its quantity? Own orders count as its self-trade mode treats them."""
+def could_fill(state, symbol, side, limit_ticks, qty_lots, account, mode):
+    """Could so much be taken at once? Own orders count as the taker's self-trade mode treats them."""
     missing = qty_lots
     best = side_at(state, symbol, 1 - side).best
     while best != 0:
-        level = level_at(state, best)
-        if not is_market and not crosses(side, limit_ticks, level.price_ticks):
+        if not _can_print(state, symbol, side, limit_ticks, level_at(state, best).price_ticks):
             return False
-        slot = level.head * 1
+        hidden = 0
+        slot = level_at(state, best).head * 1
         while slot != 0:
             order = order_at(state, slot)
             if mode == NONE or order.account != account:
-                missing -= order.leaves_lots
+                shown = shown_lots(state, slot)
+                missing -= shown
+                hidden += order.leaves_lots - shown
                 if missing <= 0:
                     return True
             elif mode != CANCEL_MAKER:
                 return False
             slot = order.next * 1
+        missing -= hidden
+        if missing <= 0:
+            return True
         best = next_level(state, 1 - side, best)
     return False
 
 
 @outline
-def walk_cost(state, symbol, qty_lots, account, mode, funds):
+def walk_cost(state, symbol, limit_ticks, qty_lots, account, mode, funds):
     """Quote minor units that a market buy of this quantity costs; -1 where funds do not cover it."""
     unit = instrument_at(state, symbol).tick_lot_quote_units
     missing = qty_lots
     cost = 0
     best = side_at(state, symbol, 1).best
-    while best != 0:
-        level = level_at(state, best)
-        lot_cost = level.price_ticks * unit
-        slot = level.head * 1
+    while best != 0 and _can_print(state, symbol, BUY, limit_ticks, level_at(state, best).price_ticks):
+        lot_cost = level_at(state, best).price_ticks * unit
+        hidden = 0
+        slot = level_at(state, best).head * 1
         while slot != 0:
             order = order_at(state, slot)
-            lots = order.leaves_lots
+            is_own = mode != NONE and order.account == account
+            if is_own and mode != DECREMENT and mode != CANCEL_MAKER:
+                return cost
+            lots = shown_lots(state, slot)
+            if not is_own:
+                hidden += order.leaves_lots - lots
+            elif mode == DECREMENT:
+                lots = order.leaves_lots  # hidden counts
+            else:
+                lots = 0
             if missing < lots:
                 lots = missing
-            if mode == NONE or order.account != account:
+            if not is_own:
                 if lots > (funds - cost) // lot_cost:
                     return -1
                 cost += lots * lot_cost
-                missing -= lots
-            elif mode == DECREMENT:
-                missing -= lots
-            elif mode != CANCEL_MAKER:
-                return cost
+            missing -= lots
             if missing == 0:
                 return cost
             slot = order.next * 1
+        if missing < hidden:
+            hidden = missing
+        if hidden > (funds - cost) // lot_cost:
+            return -1
+        cost += hidden * lot_cost
+        missing -= hidden
+        if missing == 0:
+            return cost
         best = next_level(state, 1, best)
     return cost
 
 
 @outline
-def budget_walk(state, symbol, budget, account, mode):
+def budget_walk(state, symbol, limit_ticks, budget, account, mode):
     """What a quote budget buys: (lots, cost, 1 where an own order stopped it)."""
     unit = instrument_at(state, symbol).tick_lot_quote_units
     rest = budget
     lots = 0
     best = side_at(state, symbol, 1).best
-    while best != 0:
-        level = level_at(state, best)
-        lot_cost = level.price_ticks * unit
+    while best != 0 and _can_print(state, symbol, BUY, limit_ticks, level_at(state, best).price_ticks):
+        lot_cost = level_at(state, best).price_ticks * unit
+        hidden = 0
         if rest < lot_cost:
             break
-        slot = level.head * 1
+        slot = level_at(state, best).head * 1
         while slot != 0 and rest >= lot_cost:
             order = order_at(state, slot)
             if mode == NONE or order.account != account:
                 take = rest // lot_cost
-                if order.leaves_lots < take:
-                    take = order.leaves_lots
+                shown = shown_lots(state, slot)
+                hidden += order.leaves_lots - shown
+                if shown < take:
+                    take = shown
                 lots += take
                 rest -= take * lot_cost
             elif mode != CANCEL_MAKER:
                 return lots, budget - rest, 1
             slot = order.next * 1
+        take = rest // lot_cost
+        if hidden < take:
+            take = hidden
+        lots += take
+        rest -= take * lot_cost
         best = next_level(state, 1, best)
     return lots, budget - rest, 0

@@ -182,6 +182,7 @@ CMD_DISCONNECT = (
     8  # a mass cancel by the entry, for an account whose session went silent: no client id, reason disconnect
 )
 CMD_ONE_SIDE = 16  # a mass cancel of one side
+CMD_PAIRED = 32  # a place of a waiting order that is paired with the order in orig_client_id: one cancels the other
 
 # Command field mask (COMMAND.mask): which optional fields the sender gave
 HAS_PRICE = 1

@@ -40,7 +40,7 @@ FIELD_MEANINGS: dict[str, dict[str, str]] = {
         "op": "op, see the codes",
         "flags": "bit 0: post_only; bit 1 (DECIMAL): prices and quantity are mantissas, see *_places; bit 2 (GROUP): "
         "the next command belongs to the same group; bit 3 (DISCONNECT): a mass cancel of the "
-        "entry's; bit 4 (ONE_SIDE): a mass cancel of one side",
+        "entry's; bit 4 (ONE_SIDE): a mass cancel of one side; bit 5 (PAIRED): a waiting order to be paired",
         "side": "side",
         "order_type": "order type",
         "tif": "time in force",

@@ -26,6 +26,7 @@
 #define ML_CMD_GROUP 4
 #define ML_CMD_DISCONNECT 8
 #define ML_CMD_ONE_SIDE 16
+#define ML_CMD_PAIRED 32
 #define ML_HAS_PRICE 1
 #define ML_HAS_QTY 2
 #define ML_HAS_STOP_PRICE 4
@@ -185,7 +186,7 @@ typedef struct ml_command {
     int64_t ts_ns;                 /*   0: venue time, ns since 1970 UTC; 0 = none given: the engine stamps it */
     int64_t ingress_ns;            /*   8: wall clock when it came in; 0 = filled in by the lane; never enters an event */
     uint8_t op;                    /*  16: op, see the codes */
-    uint8_t flags;                 /*  17: bit 0: post_only; bit 1 (DECIMAL): prices and quantity are mantissas, see *_places; bit 2 (GROUP): the next command belongs to the same group; bit 3 (DISCONNECT): a mass cancel of the entry's; bit 4 (ONE_SIDE): a mass cancel of one side */
+    uint8_t flags;                 /*  17: bit 0: post_only; bit 1 (DECIMAL): prices and quantity are mantissas, see *_places; bit 2 (GROUP): the next command belongs to the same group; bit 3 (DISCONNECT): a mass cancel of the entry's; bit 4 (ONE_SIDE): a mass cancel of one side; bit 5 (PAIRED): a waiting order to be paired */
     uint8_t side;                  /*  18: side */
     uint8_t order_type;            /*  19: order type */
     uint8_t tif;                   /*  20: time in force */
@@ -248,7 +249,7 @@ typedef struct ml_command_list_asset {
     int64_t ts_ns;                 /*   0: venue time, ns since 1970 UTC; 0 = none given: the engine stamps it */
     int64_t ingress_ns;            /*   8: wall clock when it came in; 0 = filled in by the lane; never enters an event */
     uint8_t op;                    /*  16: op, see the codes */
-    uint8_t flags;                 /*  17: bit 0: post_only; bit 1 (DECIMAL): prices and quantity are mantissas, see *_places; bit 2 (GROUP): the next command belongs to the same group; bit 3 (DISCONNECT): a mass cancel of the entry's; bit 4 (ONE_SIDE): a mass cancel of one side */
+    uint8_t flags;                 /*  17: bit 0: post_only; bit 1 (DECIMAL): prices and quantity are mantissas, see *_places; bit 2 (GROUP): the next command belongs to the same group; bit 3 (DISCONNECT): a mass cancel of the entry's; bit 4 (ONE_SIDE): a mass cancel of one side; bit 5 (PAIRED): a waiting order to be paired */
     uint8_t side;                  /*  18: side */
     uint8_t order_type;            /*  19: order type */
     uint8_t tif;                   /*  20: time in force */
@@ -283,7 +284,7 @@ typedef struct ml_command_list_instrument {
     int64_t ts_ns;                 /*   0: venue time, ns since 1970 UTC; 0 = none given: the engine stamps it */
     int64_t ingress_ns;            /*   8: wall clock when it came in; 0 = filled in by the lane; never enters an event */
     uint8_t op;                    /*  16: op, see the codes */
-    uint8_t flags;                 /*  17: bit 0: post_only; bit 1 (DECIMAL): prices and quantity are mantissas, see *_places; bit 2 (GROUP): the next command belongs to the same group; bit 3 (DISCONNECT): a mass cancel of the entry's; bit 4 (ONE_SIDE): a mass cancel of one side */
+    uint8_t flags;                 /*  17: bit 0: post_only; bit 1 (DECIMAL): prices and quantity are mantissas, see *_places; bit 2 (GROUP): the next command belongs to the same group; bit 3 (DISCONNECT): a mass cancel of the entry's; bit 4 (ONE_SIDE): a mass cancel of one side; bit 5 (PAIRED): a waiting order to be paired */
     uint8_t side;                  /*  18: side */
     uint8_t order_type;            /*  19: order type */
     uint8_t tif;                   /*  20: time in force */
