@@ -43,7 +43,7 @@ class Engine:
     def __init__(self, limits: Limits | None = None) -> None:
         self.limits = limits or Limits()
         self.state = State(self.limits)
-        capacity = 1 << (4 * self.limits.max_events - 1).bit_length()
+        capacity = 1 << (4 * (self.limits.max_events + SPARE) - 1).bit_length()
         self._slots = np.zeros(capacity, EVENT)
         self._out = np.zeros(1, OUT)
         self._out[0]["slots"] = self._slots.ctypes.data
