@@ -11,7 +11,8 @@ from config.json_commands import decode
 from config.json_events import encode
 from engine.core import Engine
 from engine.state import ASSET, BALANCE, INSTRUMENT, ORDER, Limits
-from ringbuf.codes import FLAG_LAST, EventType, Side
+from ringbuf.codes import CMD_DISCONNECT, FLAG_LAST, NO_ID, NO_SYMBOL, EventType, Op, Side
+from ringbuf.records import COMMAND
 
 Event = dict[str, Any]
 
@@ -29,6 +30,13 @@ class FastEngine:
     def run(self, line: Event | str) -> list[Event]:
         """The events of one command."""
         return self._answer(np.array([decode(line, self.catalog, self.trades.get)]))
+
+    def disconnect(self, number: int) -> list[Event]:
+        """The events of the entry's mass cancel for an account whose session went silent."""
+        command = np.zeros(1, COMMAND)
+        command["op"], command["flags"], command["account"] = Op.MASS_CANCEL, CMD_DISCONNECT, number
+        command["symbol"], command["client_id"], command["orig_client_id"] = NO_SYMBOL, NO_ID, NO_ID
+        return self._answer(command)
 
     def _answer(self, commands: np.ndarray) -> list[Event]:
         events = self.engine.run(commands)

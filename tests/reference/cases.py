@@ -7,7 +7,9 @@ frozen" for what the case is about. These are about limit and market orders; the
 
 from tests.reference import (
     cases_auction,
+    cases_changes,
     cases_entry,
+    cases_group,
     cases_gtd,
     cases_iceberg,
     cases_pairs,
@@ -299,4 +301,6 @@ CASES = [
     *cases_replace.CASES,
     *cases_states.CASES,
     *cases_auction.CASES,
+    *cases_group.CASES,
+    *cases_changes.CASES,
 ]

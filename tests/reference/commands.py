@@ -5,12 +5,16 @@ from collections.abc import Iterable
 from typing import Any
 
 from tests.reference.book import LIMIT_LIKE, WAITING
-from tests.reference.listing import MILLION, Asset, Instrument
+from tests.reference.listing import MILLION, Asset, Instrument, read_change
 from tests.reference.units import MAX_63, MAX_ACCOUNT, Refused, read_integer, read_number
 
 # Ops of an account: each carries a client id, which is used up whatever becomes of it.
 ACCOUNT_OPS = ("deposit", "withdraw", "place", "replace", "cancel", "amend", "mass_cancel")
-OTHER_OPS = ("halt", "resume", "state", "suspend", "unsuspend", "bust", "time", "list_asset", "list_instrument")
+OTHER_OPS = (
+    "group", "halt", "resume", "state", "suspend", "unsuspend", "bust", "time", "list_asset", "list_instrument",
+    "change_instrument", "delist_instrument", "delist_asset",
+)  # fmt: skip
+GROUP_MAX = 16
 SIDES = ("buy", "sell")
 TIFS = ("gtc", "ioc", "fok", "gtd")
 TIFS_OF = {
@@ -23,6 +27,7 @@ TIFS_OF = {
     "trailing_stop": ("gtc", "gtd"),
 }
 RESTS = ("gtc", "gtd")
+NAMES_SYMBOL = ("place", "replace", "state", "change_instrument", "delist_instrument")  # they have to
 STATES = ("open", "halted", "post_only", "cancel_only", "auction", "closed")
 STPS = ("none", "cancel_taker", "cancel_maker", "cancel_both", "decrement")
 
@@ -43,7 +48,12 @@ def read_line(line: dict[str, Any] | str) -> dict[str, Any]:
         return {}
     if found.get("op") in ("list_asset", "list_instrument"):
         return found
-    return {name: value for name, value in found.items() if value is not None}  # null is absent
+    return without_nulls(found)
+
+
+def without_nulls(fields: dict[str, Any]) -> dict[str, Any]:
+    """A key whose value is null is absent."""
+    return {name: value for name, value in fields.items() if value is not None}
 
 
 def readable(command: dict[str, Any], name: str, high: int) -> int | None:
@@ -73,9 +83,9 @@ def check(command: dict[str, Any], assets: dict[str, Asset], instruments: dict[s
         read_integer(command.get("ts_ns"))
     if op in ACCOUNT_OPS:
         read_integer(command.get("client_id"))
-    if op in ACCOUNT_OPS or op in ("suspend", "unsuspend"):
+    if op in ACCOUNT_OPS or op in ("suspend", "unsuspend", "group"):
         read_integer(command.get("account"), 0, MAX_ACCOUNT)
-    if op in ("place", "replace", "state") or (op in ("mass_cancel", "halt", "resume") and "symbol" in command):
+    if op in NAMES_SYMBOL or (op in ("mass_cancel", "halt", "resume") and "symbol" in command):
         _need(type(command.get("symbol")) is str)
     if op in ("deposit", "withdraw"):
         _check_money(command, assets)
@@ -95,6 +105,14 @@ def check(command: dict[str, Any], assets: dict[str, Asset], instruments: dict[s
                     _need(abs(read_number(command[name]).numerator) <= MAX_63)
     elif op == "mass_cancel" and "side" in command:
         _word(command, "side", SIDES)
+    elif op == "group":
+        members = command.get("commands")
+        _need(type(members) is list and 1 <= len(members) <= GROUP_MAX and all(isinstance(m, dict) for m in members))
+    elif op == "delist_asset":
+        asset = command.get("asset")
+        _need(type(asset) is str and asset in assets and not assets[asset].delisted)
+    elif op == "change_instrument" and command["symbol"] in instruments:
+        read_change(command, instruments[command["symbol"]], assets)
     elif op == "state":
         _check_state(command)
         if "reference_price" in command and command["symbol"] in instruments:
@@ -129,6 +147,7 @@ def _check_money(command: dict[str, Any], assets: dict[str, Asset]) -> None:
     name = command.get("asset")
     if type(name) is not str or name not in assets:
         raise Refused("malformed")
+    _need(command["op"] == "withdraw" or not assets[name].delisted)
     amount = assets[name].unit.count(command.get("amount"))
     _need(amount > 0 and amount.denominator == 1)
 
@@ -146,6 +165,19 @@ def _check_target(command: dict[str, Any]) -> None:
     for name, low in (("order_id", 1), ("orig_client_id", 0)):
         if name in command:
             read_integer(command[name], low)
+
+
+def check_member(fields: dict[str, Any], account: int, instruments: dict[str, Instrument]) -> None:
+    """The text of a group's member: a limit order that may rest, of the group's account and time."""
+    _need(fields.get("op") == "place" and "ts_ns" not in fields)
+    if "account" in fields:
+        _need(read_integer(fields["account"]) == account)
+    read_integer(fields.get("client_id"))
+    _need(type(fields.get("symbol")) is str)
+    _check_place(fields)
+    _need(fields["type"] == "limit" and fields.get("tif", "gtc") in RESTS)
+    if fields["symbol"] in instruments:
+        _check_place_fits(instruments[fields["symbol"]], fields)
 
 
 def _check_place(command: dict[str, Any]) -> None:

@@ -3,12 +3,12 @@
 from collections.abc import Callable
 from typing import Any
 
-from tests.reference import after, commands, orders, pairs, states, waiting
+from tests.reference import after, changes, commands, groups, orders, pairs, states, waiting
 from tests.reference.accounts import Account
 from tests.reference.book import Book, Order
 from tests.reference.expiry import expire
 from tests.reference.limits import ROOMY, TableLimits
-from tests.reference.listing import Asset, Instrument, read_asset, read_instrument
+from tests.reference.listing import Asset, Instrument
 from tests.reference.units import MAX_63, MAX_ACCOUNT, Refused
 from tests.reference.validate import validate
 
@@ -24,6 +24,7 @@ class ReferenceEngine:
         self.now, self.seq, self.age = 0, 0, 0
         self.assets: dict[str, Asset] = {}
         self.instruments: dict[str, Instrument] = {}
+        self.delisted: dict[str, Instrument] = {}
         self.books: dict[str, Book] = {}
         self.accounts: dict[int, Account] = {}
         self.open: dict[int, Order] = {}  # by order id
@@ -34,8 +35,7 @@ class ReferenceEngine:
         self.trades: dict[int, dict[str, Any]] = {}  # by seq
         self.busted: set[int] = set()
         self.request: tuple[int, int] | None = None  # account and client id of the command that runs
-        self.understood = False  # whether its text was right
-        self.as_good: tuple[str, ...] = ()  # other reasons of the same group for the last refusal
+        self.as_good: dict[int, tuple[str, ...]] = {}  # by seq of a refusal: other reasons of the same group
         self.events: list[Event] = []
         self.step_begin = 0  # how many of the events came before the step that runs
         try:
@@ -49,15 +49,23 @@ class ReferenceEngine:
 
     def run(self, line: dict[str, Any] | str) -> list[Event]:
         """The events of one command, and of the steps before and after it."""
-        self.events, self.understood, self.as_good = [], False, ()
         command = commands.read_line(line)
+        return self._run(command, lambda: self._decide(command))
+
+    def disconnect(self, number: int) -> list[Event]:
+        """The events of the entry's mass cancel for an account whose session went silent."""
+        command = {"account": number}
+        return self._run(command, lambda: self._disconnect(command))
+
+    def _run(self, command: Event, decide: Callable[[], None]) -> list[Event]:
+        self.events, self.as_good = [], {}
         self.now = max(self.now, commands.readable(command, "ts_ns", MAX_63) or 0)
         expire(self)  # whatever becomes of the command
         self.begin_step()
         try:
-            self._decide(command)
+            decide()
         except Refused as refused:
-            self._reject(command, refused)
+            self.reject(command, refused)
         after.settle(self)
         return self.events
 
@@ -68,26 +76,29 @@ class ReferenceEngine:
         op = command.get("op")
         try:
             commands.check(command, self.assets, self.instruments)
-        except Refused:
+        except Refused as refused:
+            refused.of_text = True
             if account is not None and client_id is not None:
-                self._use_id(account, client_id)
+                self.use_id(account, client_id, of_text=True)
             raise
-        self.understood = True
         if op in commands.ACCOUNT_OPS and account is not None:
             assert client_id is not None and number is not None
-            self._use_id(account, client_id)
+            self.use_id(account, client_id)
             self.request = (number, client_id)
         if account is None and op in (*commands.ACCOUNT_OPS[1:], "suspend", "unsuspend"):
             raise Refused("unknown_account")
-        if op in ("place", "replace", "mass_cancel", "halt", "resume", "state") and "symbol" in command:
+        if op in (*commands.NAMES_SYMBOL, "mass_cancel", "halt", "resume") and "symbol" in command:
             if command["symbol"] not in self.instruments:
                 raise Refused("unknown_symbol")
         run: Callable[..., None] = getattr(self, f"_{op}")
         run(command)
 
-    def _use_id(self, account: Account, client_id: int) -> None:
+    def use_id(self, account: Account, client_id: int, of_text: bool = False) -> None:
+        """Take a client id, whatever comes of its command; Refused where it is not new."""
         if not account.is_new(client_id):
-            raise Refused("duplicate_client_id", self.find_open(account.number, client_id))
+            refused = Refused("duplicate_client_id", self.find_open(account.number, client_id))
+            refused.of_text = of_text
+            raise refused
         account.use(client_id)
 
     def find_open(self, number: int, client_id: int) -> Order | None:
@@ -124,11 +135,12 @@ class ReferenceEngine:
         self.events.append(event)
         return self.seq
 
-    def _reject(self, command: Event, refused: Refused) -> None:
-        self.as_good = refused.as_good
+    def reject(self, command: Event, refused: Refused) -> None:
+        """Answer a command, or a member of a group, with its refusal."""
+        self.as_good[self.seq + 1] = refused.as_good
         order = refused.order if isinstance(refused.order, Order) else None
         symbol = None
-        if self.understood and command["op"] in ("place", "replace", "mass_cancel", "state"):
+        if not refused.of_text and command.get("op") in ("place", "replace", "mass_cancel", "state"):
             symbol = command.get("symbol") if command.get("symbol") in self.instruments else None
         if order is not None and refused.reason != "duplicate_client_id":
             symbol = order.instrument.symbol
@@ -207,19 +219,19 @@ class ReferenceEngine:
     # -- commands -----------------------------------------------------------------------------------------------
 
     def _list_asset(self, command: Event) -> None:
-        asset = read_asset(command, self.assets)
-        if len(self.assets) >= self.limits.max_assets:
-            raise Refused("book_full")
-        self.assets[asset.name] = asset
-        self.emit("listed", name=asset.name, decimals=asset.decimals)
+        changes.list_asset(self, command)
 
     def _list_instrument(self, command: Event) -> None:
-        instrument = read_instrument(command, self.assets, self.instruments)
-        if len(self.instruments) >= self.limits.max_instruments:
-            raise Refused("book_full")
-        self.instruments[instrument.symbol] = instrument
-        self.books[instrument.symbol], self.waiting[instrument.symbol] = Book(), []
-        self.emit("listed", **instrument.listed)
+        changes.list_instrument(self, command)
+
+    def _change_instrument(self, command: Event) -> None:
+        changes.change_instrument(self, command)
+
+    def _delist_instrument(self, command: Event) -> None:
+        changes.delist_instrument(self, command)
+
+    def _delist_asset(self, command: Event) -> None:
+        changes.delist_asset(self, command)
 
     def _deposit(self, command: Event) -> None:
         asset = self.assets[command["asset"]]
@@ -264,14 +276,25 @@ class ReferenceEngine:
     def _amend(self, command: Event) -> None:
         orders.amend(self, command)
 
+    def _group(self, command: Event) -> None:
+        groups.place_all(self, command)
+
+    def _disconnect(self, command: Event) -> None:
+        if command["account"] not in self.accounts:
+            raise Refused("unknown_account")
+        self._end_all(command, "disconnect")
+
     def _mass_cancel(self, command: Event) -> None:
+        self._end_all(command, "mass_cancel")
+
+    def _end_all(self, command: Event, reason: str) -> None:
         symbol = command.get("symbol")
         ended = self.oldest_first(command["account"], symbol, command.get("side"))
         for order in ended:
             if order.order_id in self.open:  # else it has ended with its partner
-                self.cancel(order, "mass_cancel")
+                self.cancel(order, reason)
         self.emit(
-            "mass_cancelled", symbol=symbol, account=command["account"], client_id=command["client_id"],
+            "mass_cancelled", symbol=symbol, account=command["account"], client_id=command.get("client_id"),
             qty=str(len(ended)),
         )  # fmt: skip
 

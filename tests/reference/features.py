@@ -4,4 +4,5 @@
 ORDERS = frozenset({"stop", "take_profit", "iceberg", "gtd", "collar", "min_qty", "mass_side"})
 PAIRS = frozenset({"trailing", "oco", "replace"})
 STATES = frozenset({"states", "band", "auction"})
-ALL = ORDERS | PAIRS | STATES
+CHANGES = frozenset({"group", "change", "delist", "disconnect"})
+ALL = ORDERS | PAIRS | STATES | CHANGES

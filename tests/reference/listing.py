@@ -17,6 +17,7 @@ class Asset:
 
     name: str
     decimals: int
+    delisted: bool = False
     deposited: int = 0  # minor units, net of withdrawals: the total supply
     fees: int = 0  # the venue's fee account
 
@@ -99,6 +100,8 @@ def read_instrument(fields: dict[str, Any], assets: dict[str, Asset], instrument
     if symbol in instruments or base_name not in assets or quote_name not in assets or base_name == quote_name:
         raise Refused("malformed")
     base, quote = assets[base_name], assets[quote_name]
+    if base.delisted or quote.delisted:
+        raise Refused("malformed")
     tick_size, lot_size = read_number(fields.get("tick_size")), read_number(fields.get("lot_size"))
     if tick_size <= 0 or lot_size <= 0:
         raise Refused("malformed")
@@ -121,6 +124,36 @@ def read_instrument(fields: dict[str, Any], assets: dict[str, Asset], instrument
     }  # fmt: skip
     _read_limits(fields, found)
     return found
+
+
+FIXED = ("base", "quote", "tick_size", "lot_size")
+LIMITS = ("qty_min", "qty_max", "min_notional", "market_collar_ppm", "max_open_orders")
+CHANGEABLE = ("price_min", "price_max", "maker_fee_ppm", "taker_fee_ppm", *LIMITS)
+
+
+def read_change(fields: dict[str, Any], instrument: Instrument, assets: dict[str, Asset]) -> Instrument:
+    """An instrument with the changed terms, as if it were listed anew; a limit of 0 is none."""
+    given = {name: fields[name] for name in CHANGEABLE if name in fields}
+    if not given or any(name in fields for name in FIXED):
+        raise Refused("malformed")
+    terms = instrument.listed | given
+    for name in LIMITS:
+        if name in given and _is_zero(given[name]):
+            del terms[name]
+    return read_instrument(terms, assets, {})
+
+
+def _is_zero(value: object) -> bool:
+    try:
+        return read_number(value) == 0
+    except Refused:
+        return False
+
+
+def change(instrument: Instrument, terms: Instrument) -> None:
+    """Take over the terms that may change; state, prices and orders stay."""
+    for name in (*CHANGEABLE, "listed"):
+        setattr(instrument, name, getattr(terms, name))
 
 
 def _read_limits(fields: dict[str, Any], found: Instrument) -> None:

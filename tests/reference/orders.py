@@ -1,5 +1,6 @@
 """Place, replace and amend: an order's entry after all checks, and its change."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tests.reference import pairs, waiting
@@ -38,8 +39,8 @@ def place(engine: "ReferenceEngine", command: Command) -> None:
     """A new order: refuse it, or accept it and run it to its end."""
     partner, reasons = pairs.wanted_partner(engine, command)
     order = placed_terms(engine, command, reasons)
-    entry = _check_entry(engine, command, order, partner, _has_level_room(engine))
-    _enter(engine, order, partner, entry)
+    entry = check_entry(engine, command, order, partner, has_level_room(engine))
+    enter(engine, order, partner, entry)
 
 
 def replace(engine: "ReferenceEngine", command: Command) -> None:
@@ -47,20 +48,20 @@ def replace(engine: "ReferenceEngine", command: Command) -> None:
     old = target(engine, command)
     order = placed_terms(engine, command, [] if old is not None else ["unknown_order"])
     assert old is not None
-    has_room = _has_level_room(engine)  # while the old one still stands at its price
+    has_room = has_level_room(engine)  # while the old one still stands at its price
     standing = engine.standing(old)
     turn = standing.index(old)
     standing.remove(old)
     del engine.open[old.order_id]
     engine.accounts[old.account].freeze(old.pays_with, -old.frozen)
     try:
-        entry = _check_entry(engine, command, order, None, has_room)
+        entry = check_entry(engine, command, order, None, has_room)
     finally:
         engine.accounts[old.account].freeze(old.pays_with, old.frozen)
         engine.open[old.order_id] = old
         standing.insert(turn, old)
     engine.cancel(old, "user")
-    _enter(engine, order, None, entry)
+    enter(engine, order, None, entry)
 
 
 class Entry(NamedTuple):
@@ -70,10 +71,11 @@ class Entry(NamedTuple):
     own_stopped: bool  # whether an own order stopped the walk of its budget
 
 
-def _check_entry(
-    engine: "ReferenceEngine", command: Command, order: Order, partner: Order | None, has_room: bool
-) -> Entry:
-    """The third group of reasons to refuse a new order."""
+def check_entry(
+    engine: "ReferenceEngine", command: Command, order: Order, partner: Order | None, has_room: bool,
+    before: Sequence[Order] = (),
+) -> Entry:  # fmt: skip
+    """The third group of reasons to refuse a new order; ``before``: orders that will enter before it."""
     makers = engine.books[order.instrument.symbol].against(order.side)
     set_collar(order, makers)
     own_stopped = False
@@ -86,14 +88,15 @@ def _check_entry(
     frozen, already = frozen_for(order, makers), 0
     if partner is not None:
         frozen, already = max(frozen, partner.alone), partner.alone
-    if frozen - already > engine.available(order):
+    promised = sum(o.alone for o in before if o.pays_with == order.pays_with)
+    if frozen - already > engine.available(order) - promised:
         raise Refused("insufficient_funds")
-    if _is_full(engine, order, has_room):
+    if _is_full(engine, order, [*engine.open.values(), *before], has_room):
         raise Refused("book_full")
     return Entry(frozen, own_stopped)
 
 
-def _enter(engine: "ReferenceEngine", order: Order, partner: Order | None, entry: Entry) -> None:
+def enter(engine: "ReferenceEngine", order: Order, partner: Order | None, entry: Entry) -> None:
     """All checks have passed: the order is accepted, and goes where it belongs."""
     if partner is not None:
         pairs.link(order, partner)
@@ -139,31 +142,31 @@ def _check_book(taker: Order, makers: list[Order]) -> None:
         raise Refused("fok_unfilled")
 
 
-def _is_full(engine: "ReferenceEngine", order: Order, has_room: bool) -> bool:
-    """Whether one order more is too many, though it may end at once."""
+def _is_full(engine: "ReferenceEngine", order: Order, others: list[Order], has_room: bool) -> bool:
+    """Whether one order more is too many besides the others, though it may end at once."""
     limits, most = engine.limits, order.instrument.max_open_orders
-    mine = sum(other.account == order.account for other in engine.open.values())
-    here = sum(other.instrument is order.instrument for other in engine.open.values())
-    if len(engine.open) >= limits.max_orders - 1:
+    mine = sum(other.account == order.account for other in others)
+    here = sum(other.instrument is order.instrument for other in others)
+    if len(others) >= limits.max_orders - 1:
         return True
     if not order.waits and (order.order_type != "limit" or order.tif not in ("gtc", "gtd")):
         return False  # it ends at once: a full book can still be traded away
     if mine >= limits.max_account_orders or (most is not None and here >= most):
         return True
-    trailing = [o for o in engine.open.values() if o.instrument is order.instrument and o.order_type == "trailing_stop"]
+    trailing = [o for o in others if o.instrument is order.instrument and o.order_type == "trailing_stop"]
     if order.trail is not None and len(trailing) >= limits.max_symbol_trailing:
         return True
     return not has_room
 
 
-def _has_level_room(engine: "ReferenceEngine") -> bool:
-    """Whether one more price could stand in a book, whether this order needs it or not.
+def has_level_room(engine: "ReferenceEngine", before: Sequence[Order] = ()) -> bool:
+    """Whether one more price could stand in a book, after those that will enter before, whether it is needed or not.
 
     A waiting order may need one when it triggers, and nobody could refuse it then: each counts as a price.
     """
     resting = {(o.instrument.symbol, o.side, o.price) for o in engine.open.values() if not o.waits}
     waiting_orders = sum(order.waits for order in engine.open.values())
-    return len(resting) + waiting_orders < engine.limits.max_levels - 1
+    return len(resting) + waiting_orders + len(before) < engine.limits.max_levels - 1
 
 
 def frozen_for(order: Order, makers: list[Order]) -> int:
@@ -180,7 +183,7 @@ def amend(engine: "ReferenceEngine", command: Command) -> None:
     """New price, remaining quantity or stop_price for an open order; a refusal leaves it as it was."""
     order = find_target(engine, command)
     before = (order.price, order.leaves, order.stop_price)
-    has_room = _has_level_room(engine)  # while the order still stands at its old price
+    has_room = has_level_room(engine)  # while the order still stands at its old price
     try:
         terms = amended_terms(engine, command, order)
         keeps_place = terms[0] == order.price and terms[1] <= order.leaves and terms[2] == order.stop_price

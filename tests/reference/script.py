@@ -25,8 +25,14 @@ _TYPES = (
     "limit", "market", "stop", "stop_limit", "take_profit", "take_profit_limit", "trailing_stop"
 )  # fmt: skip
 _KEYS = {"of": "orig_client_id", "id": "order_id", "by": "request_id", "at": "ts_ns", "until": "expire_ts_ns"}
-_WHOLE = {"orig_client_id", "order_id", "request_id", "ts_ns", "expire_ts_ns", "oco_client_id", "trade_seq", "band_ppm"}
-_WITHOUT_SYMBOL = ("cancel", "amend", "time", "suspend", "unsuspend", "mass_cancel", "deposit", "withdraw", "bust")
+_WHOLE = {
+    "orig_client_id", "order_id", "request_id", "ts_ns", "expire_ts_ns", "oco_client_id", "trade_seq", "band_ppm",
+    "maker_fee_ppm", "taker_fee_ppm", "market_collar_ppm", "max_open_orders",
+}  # fmt: skip
+_WITHOUT_SYMBOL = (
+    "cancel", "amend", "time", "suspend", "unsuspend", "mass_cancel", "deposit", "withdraw", "bust", "group",
+    "disconnect", "delist_asset",
+)  # fmt: skip
 
 
 def _read(text: str, first: str) -> dict[str, Any]:
@@ -49,7 +55,8 @@ def _read(text: str, first: str) -> dict[str, Any]:
 
 
 def command(text: str) -> dict[str, Any]:
-    """One command."""
+    """One command; a group has its members behind ``|``."""
+    text, *members = text.split(" | ")
     found = _read(text, "op")
     for word in found.pop("more"):
         if word in _TYPES:
@@ -64,6 +71,8 @@ def command(text: str) -> dict[str, Any]:
                 found["client_id"] = int(party[2])
         else:
             found["qty"] = word
+    if members:
+        found["commands"] = [command(member) for member in members]
     if found["op"] not in _WITHOUT_SYMBOL:
         found.setdefault("symbol", "ETH-USD")
     return {name: value for name, value in found.items() if value != "-"}

@@ -38,25 +38,17 @@ JUNK: tuple[Any, ...] = (
     None, True, False, 1.5, -1, 0, 2**63, 2**64, 10**25, "", "abc", "NaN", "Infinity", "1e400", "-0", ".", "1_0", " 1",
     "9223372036854775807", "92233720368547758070", [], {}, "buy", "limit", "gtd", "stop", "USD", "BTC-USD",
 )  # fmt: skip
-BAD_ASSETS: dict[str, tuple[Any, ...]] = {
-    "name": ("", "bad name", "SEVENTEENLETTERS7", "É", None, 5), "decimals": (-1, 19, 2**64, "2", True, 1.0, None),
-}  # fmt: skip
-BAD_INSTRUMENTS: dict[str, tuple[Any, ...]] = {
-    "symbol": ("", "bad symbol", "BTC-USD", "SEVENTEENLETTERS7", None, []), "base": ("NONE", "", None, 7, "USD"),
-    "quote": ("NONE", None, "XRP"), "tick_size": ("0", "-1", "0.0001", "1e30", "abc", 1.5, None, 1, "0.7"),
-    "lot_size": ("0", "-0.5", "0.001", "1e-19", "1e18", None, "0.25"), "price_min": ("0", "-3", "51", "3.5", None, 3),
-    "price_max": ("2", "50.5", "1e40", "9223372036854775808", None), "maker_fee_ppm": (-1, 1_000_001, "5", 0.5, None),
-    "taker_fee_ppm": (-1, 1_000_001, 1_000_000, None), "qty_min": ("0", "21", "0.3", None), "qty_max": ("-1", "0", "x"),
-    "min_notional": ("0", "0.00001", "1e40"), "max_open_orders": (0, 2**32, "3", 1), "market_collar_ppm": (0, 2**32, 9),
-    "more": (1,),
-}  # fmt: skip
 OPS = {
     "place": 56, "replace": 5, "amend": 12, "cancel": 6, "deposit": 6, "withdraw": 3, "mass_cancel": 1, "halt": 0.4,
-    "state": 4, "resume": 3, "suspend": 0.5, "unsuspend": 6, "bust": 2, "time": 1, "list": 0.5, "nonsense": 0.5,
+    "group": 4, "change": 1, "delist": 0.7, "disconnect": 0.3, "state": 4, "resume": 4, "suspend": 0.5,
+    "unsuspend": 6, "bust": 2, "time": 1, "list": 1, "nonsense": 0.5,
 }  # fmt: skip
 
 
-OP_FEATURES: dict[str, str] = {"replace": "replace", "state": "states"}  # ops that belong to a feature
+OP_FEATURES = {
+    "replace": "replace", "state": "states", "group": "group", "change": "change", "delist": "delist",
+    "disconnect": "disconnect",
+}  # fmt: skip
 
 
 def instruments(features: frozenset[str]) -> dict[str, Any]:
@@ -73,6 +65,7 @@ class CommandStream:
     def __init__(self, seed: int, features: frozenset[str] = frozenset()) -> None:
         self.random = random.Random(seed)
         self.features = features
+        self.first: list[dict[str, Any]] = instruments(features)["instrument"]
         self.ops = {op: weight for op, weight in OPS.items() if OP_FEATURES.get(op, "") in {"", *features}}
         self.instruments = {i["symbol"]: i for i in INSTRUMENTS["instrument"]}
         self.assets = {a["name"]: a["decimals"] for a in INSTRUMENTS["asset"]}
@@ -80,6 +73,7 @@ class CommandStream:
         self.open: dict[int, dict[str, Any]] = {}  # accepted events, by order id
         self.trades: list[int] = []
         self.auctions: set[str] = set()  # symbols that collect orders
+        self.shut: set[str] = set()  # symbols of another state than open, where states are a feature
         self.paired: set[tuple[int, int]] = set()  # account and client id of what has once been part of a pair
         self.now = 0
 
@@ -105,12 +99,26 @@ class CommandStream:
                     if float(event[leaves]) == 0:
                         self.open.pop(event[order], None)
             elif kind in ("state", "halted", "resumed"):
-                self.auctions -= {event.get("symbol", "")} if "symbol" in event else self.auctions
-                self.auctions |= {event["symbol"]} if event.get("state") == "auction" else set()
+                self._saw_state(event)
             elif kind == "listed" and "decimals" in event:
                 self.assets[event["name"]] = event["decimals"]
-            elif kind == "listed":
+            elif kind == "delisted":
+                self.instruments.pop(event.get("symbol", ""), None)
+                self.assets.pop(event.get("asset", ""), None)
+                for symbols in (self.auctions, self.shut):
+                    symbols.discard(event.get("symbol", ""))
+            elif kind in ("listed", "changed"):
                 self.instruments[event["symbol"]] = event
+
+    def _saw_state(self, event: dict[str, Any]) -> None:
+        meant = {event["symbol"]} if "symbol" in event else set(self.instruments)
+        state = event.get("state", "open" if event["type"] == "resumed" else "halted")
+        self.auctions -= meant
+        self.shut -= meant
+        if state == "auction":
+            self.auctions |= meant
+        elif state != "open" and "states" in self.features:
+            self.shut |= meant
 
     def next(self) -> dict[str, Any] | str:
         """The next command; now and then a text that is none."""
@@ -133,10 +141,10 @@ class CommandStream:
     def one_in(self, n: int) -> bool:
         return self.random.randrange(n) == 0
 
-    def _account(self) -> int:
+    def account(self) -> int:
         return 9 if self.one_in(60) else self.random.choice(ACCOUNTS)
 
-    def _client_id(self, account: int) -> int:
+    def client_id(self, account: int) -> int:
         """Mostly the next; sometimes a jump, a repeat, one in the window, one below it."""
         last = self.ids[account]
         draw = self.random.randrange(100)
@@ -186,6 +194,8 @@ class CommandStream:
         symbols = list(self.instruments)
         if self.auctions and self.one_in(2):
             return self.random.choice(sorted(self.auctions))
+        if self.shut and not self.one_in(4):
+            symbols = [symbol for symbol in symbols if symbol not in self.shut] or symbols
         return "NO-NO" if self.one_in(80) else self.random.choice(symbols if self.one_in(4) else symbols[:3])
 
     def terms_of(self, symbol: str) -> dict[str, Any]:
@@ -196,19 +206,19 @@ class CommandStream:
     # -- ops ----------------------------------------------------------------------------------------------------
 
     def _place(self) -> dict[str, Any]:
-        account = self._account()
-        command = {"op": "place", "account": account, "client_id": self._client_id(account)}
-        return self._with_terms(command, self.symbol())
+        account = self.account()
+        command = {"op": "place", "account": account, "client_id": self.client_id(account)}
+        return self.with_terms(command, self.symbol())
 
     def _replace(self) -> dict[str, Any]:
-        command = self._target("replace")
+        command = self.target("replace")
         symbols = [o["symbol"] for o in self.open.values() if o["account"] == command["account"]]
-        self._with_terms(command, self.random.choice(symbols) if symbols else self.symbol())
+        self.with_terms(command, self.random.choice(symbols) if symbols else self.symbol())
         if not self.one_in(20):
             command.pop("oco_client_id", None)
         return command
 
-    def _with_terms(self, command: dict[str, Any], symbol: str) -> dict[str, Any]:
+    def with_terms(self, command: dict[str, Any], symbol: str) -> dict[str, Any]:
         """A new order's terms."""
         instrument = self.terms_of(symbol)
         command |= {
@@ -236,8 +246,8 @@ class CommandStream:
             place_more(self, command, instrument)
         return command
 
-    def _target(self, op: str) -> dict[str, Any]:
-        account = self._account()
+    def target(self, op: str) -> dict[str, Any]:
+        account = self.account()
         command: dict[str, Any] = {"op": op, "account": account}
         if self.open and not self.one_in(12):
             order = self.random.choice(list(self.open.values()))
@@ -249,14 +259,14 @@ class CommandStream:
                 command["orig_client_id"] = order["client_id"]
         else:
             command["orig_client_id"] = self.random.randrange(0, self.ids[account] + 2)
-        command["client_id"] = self._client_id(account)
+        command["client_id"] = self.client_id(account)
         return command
 
     def _cancel(self) -> dict[str, Any]:
-        return self._target("cancel")
+        return self.target("cancel")
 
     def _amend(self) -> dict[str, Any]:
-        command = self._target("amend")
+        command = self.target("amend")
         orders = (o for o in self.open.values() if o["client_id"] == command.get("orig_client_id"))
         order = self.open.get(command.get("order_id", 0)) or next(orders, None)
         instrument = self.instruments[order["symbol"]] if order else INSTRUMENTS["instrument"][0]
@@ -289,20 +299,20 @@ class CommandStream:
         return self._transfer("withdraw", 3_000)
 
     def _transfer(self, op: str, most: int) -> dict[str, Any]:
-        account = self._account() % 9 or 1  # account 9 never begins
+        account = self.account() % 9 or 1  # account 9 never begins
         if self.one_in(300):
             account = self.random.randrange(10, 16)  # begins, and does nothing else
         asset = self.random.choice(list(self.assets))
         step = "1" if self.assets[asset] == 0 else "0." + "1".rjust(self.assets[asset], "0")
         units = 2**62 if self.one_in(60) else self.random.randrange(1, most)
         return {
-            "op": op, "account": account, "client_id": self._client_id(account), "asset": asset,
+            "op": op, "account": account, "client_id": self.client_id(account), "asset": asset,
             "amount": self.text(units, step),
         }  # fmt: skip
 
     def _mass_cancel(self) -> dict[str, Any]:
-        account = self._account()
-        command = {"op": "mass_cancel", "account": account, "client_id": self._client_id(account)}
+        account = self.account()
+        command = {"op": "mass_cancel", "account": account, "client_id": self.client_id(account)}
         if not self.one_in(2):
             command["symbol"] = self.symbol()
         if "mass_side" in self.features and self.one_in(2):
@@ -315,17 +325,30 @@ class CommandStream:
     def _resume(self) -> dict[str, Any]:
         if self.one_in(8 if self.auctions else 2):
             return {"op": "resume"}
-        others = [symbol for symbol in self.instruments if symbol not in self.auctions]
-        return {"op": "resume", "symbol": self.random.choice(others) if self.auctions and others else self.symbol()}
+        if self.shut and not self.one_in(8):
+            return {"op": "resume", "symbol": self.random.choice(sorted(self.shut))}
+        return {"op": "resume", "symbol": self.symbol()}
 
     def _state(self) -> dict[str, Any]:
         return op_draws.state(self)
 
+    def _group(self) -> dict[str, Any]:
+        return op_draws.group(self)
+
+    def _change(self) -> dict[str, Any]:
+        return op_draws.change(self)
+
+    def _delist(self) -> dict[str, Any]:
+        return op_draws.delist(self)
+
+    def _disconnect(self) -> dict[str, Any]:
+        return {"op": "disconnect", "account": self.account()}
+
     def _suspend(self) -> dict[str, Any]:
-        return {"op": "suspend", "account": self._account()}
+        return {"op": "suspend", "account": self.account()}
 
     def _unsuspend(self) -> dict[str, Any]:
-        return {"op": "unsuspend", "account": self._account()}
+        return {"op": "unsuspend", "account": self.account()}
 
     def _bust(self) -> dict[str, Any]:
         seq = self.random.choice(self.trades[-40:]) if self.trades else 1
@@ -336,28 +359,7 @@ class CommandStream:
         return {"op": "time", "ts_ns": self.now}
 
     def _list(self) -> dict[str, Any]:
-        names = ["EUR", "SOL", "USD", "XRP"]
-        if self.one_in(2):
-            command = {"op": "list_asset", "name": self.random.choice(names), "decimals": self.random.choice((0, 2))}
-            return self._misjudge(command, BAD_ASSETS)
-        base, quote = self.random.choice(names), self.random.choice(("USD", "EUR", "BTC"))
-        command = {
-            "op": "list_instrument", "symbol": f"{base}-{quote}", "base": base, "quote": quote, "tick_size": "1",
-            "lot_size": self.random.choice(("1", "0.5")), "price_min": "3", "price_max": "50",
-            "maker_fee_ppm": 70_000, "taker_fee_ppm": 90_000,
-        }  # fmt: skip
-        if self.one_in(3):
-            command |= {"max_open_orders": 4, "qty_min": "1", "qty_max": 20, "min_notional": 4}
-        return self._misjudge(command, BAD_INSTRUMENTS)
-
-    def _misjudge(self, command: dict[str, Any], bad: dict[str, tuple[Any, ...]]) -> dict[str, Any]:
-        """Every other listing has one value that may be refused."""
-        if self.one_in(2):
-            field = self.random.choice(list(bad))
-            command[field] = self.random.choice(bad[field])
-            if command.get("market_collar_ppm") == 9 and "collar" not in self.features:
-                del command["market_collar_ppm"]
-        return command
+        return op_draws.listing(self)
 
     def _spoil(self, command: dict[str, Any]) -> None:
         """Break (or merely bend) one field."""

@@ -7,6 +7,7 @@ import pytest
 from tests.reference.engine import ReferenceEngine
 from tests.reference.features import ALL
 from tests.reference.limits import ROOMY, TIGHT, TableLimits
+from tests.reference.run_case import answer
 from tests.reference.shrink import shrink
 from tests.reference.stream import CommandStream, instruments
 
@@ -23,7 +24,8 @@ OLD_WORDS = {
 }  # fmt: skip
 NEW_WORDS = {
     "triggered", "rejected min_qty_unfilled", "cancelled expired", "cancelled oco", "amended trailed", "state",
-    "uncrossed", "rejected state_forbids", "cancelled volatility", "halted volatility",
+    "uncrossed", "changed", "delisted", "rejected group_refused", "cancelled delisted", "cancelled disconnect",
+    "rejected state_forbids", "cancelled volatility", "halted volatility",
 }  # fmt: skip
 
 
@@ -33,7 +35,7 @@ def run_checked(seed: int, count: int, features: frozenset[str], limits: TableLi
     expected_seq, kinds = engine.seq, Counter[str]()
     for number in range(count):
         command = source.next()
-        events = engine.run(command)
+        events = answer(engine, command)
         source.saw(events)
         assert events, f"seed {seed}, command {number}: no event answers {command}"
         for event in events:
@@ -74,7 +76,7 @@ def test_the_same_seed_gives_the_same_events(features: frozenset[str]) -> None:
         engine, source = ReferenceEngine(instruments(features)), CommandStream(5, features)
         seen = []
         for _ in range(300):
-            seen.append(engine.run(source.next()))
+            seen.append(answer(engine, source.next()))
             source.saw(seen[-1])
         runs.append(seen)
     assert runs[0] == runs[1]

@@ -17,6 +17,7 @@ class Refused(Exception):
         self.reason = reason
         self.order = order  # the known open order that the refusal is about
         self.as_good = as_good  # reasons of the same group that apply as well
+        self.of_text = False  # the text is wrong, so that what it names is not believed
 
 
 def read_number(value: object) -> Fraction:
