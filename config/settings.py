@@ -25,7 +25,7 @@ BOUNDS = {
     "engine.max_instruments": (1, 1 << 20),
     "engine.max_assets": (1, 1 << 20),
     "engine.max_events": (512, 1 << 24),
-    "entry.silent_ms": (500, 1 << 31),
+    "entry.silent_ms": (1000, 1 << 31),
     "ring.capacity": (64, 1 << 28),
     "ring.market_capacity": (64, 1 << 28),
     "ring.lane_capacity": (64, 1 << 24),

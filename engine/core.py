@@ -9,7 +9,7 @@ from engine.compose import OUT, out_at
 from engine.decide import decide, time_of
 from engine.state import Limits, State, state_at
 from engine.steps import are_steps_due, take_steps
-from engine.views import balances_of, depth_of, open_orders, state_digest
+from engine.views import balances_of, depth_of, open_orders, state_digest, waiting_orders
 from ringbuf.jit import kernel_of
 from ringbuf.records import COMMAND, EVENT, RECORD_SIZE
 
@@ -96,6 +96,10 @@ class Engine:
     def orders(self, symbol: int) -> np.ndarray:
         """Open orders of a symbol in priority: bids best first, then asks; see engine.views.OPEN_ORDER."""
         return open_orders(self.state, symbol)
+
+    def waiting(self, symbol: int) -> np.ndarray:
+        """Orders of a symbol that stand in no book yet, as OPEN_ORDER rows: those to enter next come first."""
+        return waiting_orders(self.state, symbol)
 
     def depth(self, symbol: int) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
         """(bids, asks) as (price_ticks, total_lots), best first."""

@@ -6,7 +6,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from config.catalog import Catalog
+from config.catalog import Catalog, Instrument
 from config.errors import ConfigError
 from config.json_commands import decode_lines
 from config.json_events import encode_lines
@@ -113,21 +113,34 @@ class OfflineRun:
         return found
 
     def orders(self) -> list[dict[str, Any]]:
-        """Open orders in priority: by instrument as listed, bids best first, then asks."""
+        """Open orders in priority: by instrument as listed, bids best first, then asks, then those that wait."""
         found = []
         for instrument in self.catalog.instruments:
-            for order in self.engine.orders(instrument.id):
-                found.append(
-                    {
-                        "order_id": int(order["order_id"]),
-                        "account": int(order["account"]),
-                        "client_id": int(order["client_id"]),
-                        "symbol": instrument.symbol,
-                        "side": Side(int(order["side"])).name.lower(),
-                        "order_type": OrderType(int(order["order_type"])).name.lower(),
-                        "tif": Tif(int(order["tif"])).name.lower(),
-                        "price": instrument.price_text(int(order["price_ticks"])),
-                        "leaves": instrument.qty_text(int(order["leaves_lots"])),
-                    }
-                )
+            for rows in (self.engine.orders(instrument.id), self.engine.waiting(instrument.id)):
+                found += [_order_fields(row, instrument) for row in rows]
         return found
+
+
+def _order_fields(row: np.void, instrument: Instrument) -> dict[str, Any]:
+    """One OPEN_ORDER row; terms that the order doesn't have are left out."""
+    kind = OrderType(int(row["order_type"]))
+    fields: dict[str, Any] = {
+        "order_id": int(row["order_id"]),
+        "account": int(row["account"]),
+        "client_id": int(row["client_id"]),
+        "symbol": instrument.symbol,
+        "side": Side(int(row["side"])).name.lower(),
+        "order_type": kind.name.lower(),
+        "tif": Tif(int(row["tif"])).name.lower(),
+    }
+    if kind in (OrderType.LIMIT, OrderType.STOP_LIMIT, OrderType.TAKE_PROFIT_LIMIT):
+        fields["price"] = instrument.price_text(int(row["price_ticks"]))
+    for name, column in (("stop_price", "stop_price_ticks"), ("trail", "trail_ticks")):
+        if row[column]:
+            fields[name] = instrument.price_text(int(row[column]))
+    fields["leaves"] = instrument.qty_text(int(row["leaves_lots"]))
+    if row["display_lots"]:
+        fields["display_qty"] = instrument.qty_text(int(row["display_lots"]))
+    if row["expire_ts_ns"]:
+        fields["expire_ts_ns"] = int(row["expire_ts_ns"])
+    return fields

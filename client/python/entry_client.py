@@ -24,12 +24,16 @@ class NoAnswer(Exception):
 class EntryClient:
     """One connection to order entry. Not for use by several threads.
 
-    `session`: what the answers' `session` field holds. `notices`: JSON frames, no events (hello, errors).
+    `session`: what the answers' `session` field holds. `notices`: JSON frames, no events (hello, errors, pong).
+    `guard`: an account whose open orders end when nothing is heard from here for `silent_s`: then call `ping` at least
+    twice as often, where nothing else is sent. The notice `disconnected` says that it has come to that.
     Open one anew after entry was restarted: what the old one had not sent is dropped with it, so nothing goes twice.
     """
 
-    def __init__(self, endpoint: str, wait_s: float = HELLO_S) -> None:
+    def __init__(self, endpoint: str, wait_s: float = HELLO_S, guard: int | None = None) -> None:
         self.endpoint = endpoint
+        self.silent_s = 0.0  # as entry says; 0 = not guarded
+        self._guard = guard
         self.notices: list[dict[str, Any]] = []
         self._context = zmq.Context()
         self._socket = self._context.socket(zmq.DEALER)
@@ -60,7 +64,14 @@ class EntryClient:
 
     def ask_session(self) -> None:
         """Say hello again; the answer shows in `answered_session` whether entry still knows this session."""
-        self._put(orjson.dumps({"op": "hello", "format": "binary"}))
+        hello: dict[str, Any] = {"op": "hello", "format": "binary"}
+        if self._guard is not None:
+            hello |= {"account": self._guard, "cancel_on_disconnect": True}
+        self._put(orjson.dumps(hello))
+
+    def ping(self) -> None:
+        """Be heard; the answer, a notice, shows that entry is."""
+        self._put(orjson.dumps({"op": "ping"}))
 
     def answered_session(self) -> int | None:
         """The session in the last answer to a hello, taken from `notices`; None where there is none."""
@@ -68,6 +79,7 @@ class EntryClient:
         for notice in [n for n in self.notices if n.get("op") == "hello"]:
             self.notices.remove(notice)
             found = ENTRY_LANE << _SESSION_BITS | int(notice["session"])
+            self.silent_s = notice.get("silent_ms", 0) / 1000
         return found
 
     def send(self, commands: np.ndarray) -> int:

@@ -10,7 +10,7 @@ import json
 import os
 from pathlib import Path
 
-STANDSTILL_S = 1.0  # more than this between two looks is entry's own pause (stopped, host asleep), nobody's silence
+STANDSTILL = 4  # more than this part of `silent_s` between two looks is entry's own pause, nobody's silence
 
 
 class Guards:
@@ -56,7 +56,7 @@ class Guards:
     def look(self, now_s: float) -> list[tuple[int, int]]:
         """(session number, account) of all whose time is up; number < 0: a session of before entry's last start."""
         if self._looked_s is not None:
-            self.clock_s += min(now_s - self._looked_s, STANDSTILL_S)
+            self.clock_s += min(now_s - self._looked_s, self.silent_s / STANDSTILL)
         self._looked_s = now_s
         last_s = self.clock_s - self.silent_s
         return [(number, self._account[number]) for number, heard_s in self._heard_s.items() if heard_s <= last_s]
@@ -78,9 +78,8 @@ class Guards:
 def _read(path: Path) -> list[int]:
     """The accounts in the file; none where there is no file. Raises OSError naming it where it is something else."""
     try:
-        accounts = json.loads(path.read_text())["accounts"]
+        return [int(account) for account in json.loads(path.read_text())["accounts"]]
     except FileNotFoundError:
         return []
     except (ValueError, KeyError, TypeError) as error:
         raise OSError(f"{path}: expected the accounts that entry guards ({error})") from error
-    return [int(account) for account in accounts]

@@ -4,21 +4,18 @@ import os
 import random
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 import orjson
 import pytest
-import zmq
 
 from ringbuf.codes import FLAG_LAST, NO_ACCOUNT, NO_ID, EventType, Op, Reason
 from ringbuf.records import COMMAND, COMMAND_BUST, COMMAND_LIST_INSTRUMENT, EVENT
+from tests.engine.dealer import Client, client_of, funded, new_account, place
 from tests.pipeline import Pipeline, eventually, pipeline
 
 LANE = 64  # commands that find room in a lane: small, so that it can be filled
-PATIENCE_MS = 20_000
-_account = iter(range(100, 10_000))
 
 
 @pytest.fixture(scope="module")
@@ -27,52 +24,6 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
     with pipeline(tmp_path_factory.mktemp("entry"), config=config) as made:
         made.start(["journal", "engine", "entry"])
         yield made
-
-
-class Client:
-    """A bare DEALER. Frames go and come as they are."""
-
-    def __init__(self, endpoint: str) -> None:
-        self._context = zmq.Context()
-        self._socket = self._context.socket(zmq.DEALER)
-        self._socket.setsockopt(zmq.LINGER, 0)
-        self._socket.connect(endpoint)
-        self._got: list[bytes] = []
-
-    def send(self, *frames: Any) -> None:
-        self._socket.send_multipart([f if isinstance(f, bytes) else orjson.dumps(f) for f in frames])
-
-    def frame(self) -> bytes:
-        if not self._got:
-            assert self._socket.poll(PATIENCE_MS), "no answer"
-            self._got = self._socket.recv_multipart()
-        return self._got.pop(0)
-
-    def answer(self) -> dict[str, Any]:
-        found: dict[str, Any] = orjson.loads(self.frame())
-        return found
-
-    def ask(self, *frames: Any) -> dict[str, Any]:
-        self.send(*frames)
-        return self.answer()
-
-    def is_silent(self) -> bool:
-        """Nothing has come beyond the answer to a last, harmless question."""
-        self.send({"op": "hello"})
-        return self.answer().get("op") == "hello" and not self._got
-
-    def close(self) -> None:
-        self._socket.close()
-        self._context.term()
-
-
-@contextmanager
-def client_of(running: Pipeline) -> Iterator[Client]:
-    client = Client(running.endpoint)
-    try:
-        yield client
-    finally:
-        client.close()
 
 
 @pytest.fixture
@@ -87,18 +38,6 @@ def other(running: Pipeline) -> Iterator[Client]:
         yield made
 
 
-def funded(client: Client, asset: str = "USDT") -> int:
-    account = next(_account)
-    answer = client.ask({"op": "deposit", "account": account, "asset": asset, "amount": "100000", "client_id": 1})
-    assert answer["type"] == "deposited"
-    return account
-
-
-def place(account: int, client_id: int, side: str, price: str, qty: str = "1", symbol: str = "BTC-USDT") -> Any:
-    terms = {"side": side, "type": "limit", "price": price, "qty": qty}
-    return {"op": "place", "account": account, "client_id": client_id, "symbol": symbol, **terms}
-
-
 def times(count: int) -> np.ndarray:
     commands = np.zeros(count, COMMAND)
     commands["op"], commands["client_id"], commands["account"] = Op.TIME, NO_ID, NO_ACCOUNT
@@ -106,7 +45,7 @@ def times(count: int) -> np.ndarray:
 
 
 def test_a_json_command_is_answered_with_its_event(client: Client) -> None:
-    account = next(_account)
+    account = new_account()
     answer = client.ask({"op": "deposit", "account": account, "asset": "USDT", "amount": "10.5", "client_id": 1})
     assert answer["type"] == "deposited" and answer["amount"] == "10.500000"
     assert (answer["account"], answer["client_id"]) == (account, 1)
@@ -211,7 +150,7 @@ def test_hostile_records_disturb_nobody(client: Client, other: Client) -> None:
                 assert "error" in orjson.loads(frame)
                 continue
             done += int(np.count_nonzero(np.frombuffer(frame, EVENT)["flags"] & FLAG_LAST))
-    answer = other.ask({"op": "deposit", "account": next(_account), "asset": "BTC", "amount": "1", "client_id": 1})
+    answer = other.ask({"op": "deposit", "account": new_account(), "asset": "BTC", "amount": "1", "client_id": 1})
     assert answer["type"] == "deposited"
 
 

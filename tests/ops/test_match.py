@@ -54,6 +54,30 @@ def test_a_run_goes_on_after_malformed_lines_and_busts_its_own_trades(tmp_path: 
     assert [(o["order_id"], o["leaves"]) for o in orjson.loads(orders.read_bytes())] == [(6, "0.2500")]
 
 
+def test_the_open_orders_are_those_of_the_book_and_then_those_that_wait(tmp_path: Path) -> None:
+    order = {"op": "place", "account": 7, "symbol": "BTC-USDT", "side": "buy", "qty": "0.5"}
+    terms: list[dict[str, object]] = [
+        {"type": "stop", "stop_price": "60000"},
+        {"type": "limit", "price": "100", "display_qty": "0.1"},
+        {"type": "take_profit_limit", "stop_price": "90", "price": "80"},
+        {"type": "trailing_stop", "stop_price": "70000", "trail": "5", "tif": "gtd", "expire_ts_ns": 9},
+        {"type": "limit", "price": "200"},
+    ]
+    places = [order | {"client_id": at} | each for at, each in enumerate(terms, 2)]
+    deposit = COMMANDS.splitlines()[0]
+    code, (_, _, orders) = match(tmp_path, "\n".join([deposit, *(orjson.dumps(p).decode() for p in places)]), "a")
+    found = orjson.loads(orders.read_bytes())
+    assert code == 0
+    assert [(o["client_id"], o["order_type"]) for o in found[:2]] == [(6, "limit"), (3, "limit")]
+    told = {o["client_id"]: o for o in found}
+    assert sorted(told) == [2, 3, 4, 5, 6]
+    for client_id, each in enumerate(terms, 2):
+        for key in ("price", "stop_price", "trail"):
+            assert (key in told[client_id]) == (key in each)
+    assert told[3]["display_qty"] == "0.1000" and "display_qty" not in told[6]
+    assert told[5]["stop_price"] == "70000.00" and told[5]["trail"] == "5.00" and told[5]["expire_ts_ns"] == 9
+
+
 def test_files_that_can_not_be_used_end_with_two(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "bad.toml").write_text("[[asset]]\nname = 'A'\n")
     rest = ["--events", str(tmp_path / "e"), "--balances", str(tmp_path / "b")]
