@@ -1,41 +1,55 @@
-"""What comes after a command that printed: trailing stops follow, then triggered orders enter."""
+"""What comes after a command: an auction's end is uncrossed, trailing stops follow, triggered orders enter."""
 
 from typing import TYPE_CHECKING
 
 from tests.reference import pairs
+from tests.reference.auction import uncross
 from tests.reference.book import Order
+from tests.reference.listing import Instrument
 from tests.reference.waiting import is_reached_already, trigger
 
 if TYPE_CHECKING:
     from tests.reference.engine import ReferenceEngine
 
 
+UNCROSSES = ("open", "post_only")
+
+
 def settle(engine: "ReferenceEngine") -> None:
-    """After a command: trailing stops follow its prints, then the orders that they hit enter one by one, each in a step
-    of its own, after which trailing stops follow again."""
-    follow(engine)
-    while (order := _next_hit(engine)) is not None:
-        engine.hits.remove(order)
-        engine.begin_step()
-        trigger(engine, order)
-        follow(engine)
+    """After a command: one symbol after the other, as they are listed, does what the command has set going.
+
+    An auction's end is uncrossed, trailing stops follow what printed, and the orders that the prints hit enter one by
+    one, each in a step of its own, after which trailing stops follow again.
+    """
+    for instrument in list(engine.instruments.values()):
+        if instrument.state in UNCROSSES:
+            uncross(engine, instrument)
+        follow(engine, instrument)
+        while (order := _next_hit(engine, instrument)) is not None:
+            engine.hits.remove(order)
+            engine.begin_step()
+            trigger(engine, order)
+            follow(engine, instrument)
 
 
-def _next_hit(engine: "ReferenceEngine") -> Order | None:
-    """The first whose symbol is open; the others wait until theirs is."""
-    return next((order for order in engine.hits if order.instrument.state == "open"), None)
+def _next_hit(engine: "ReferenceEngine", instrument: Instrument) -> Order | None:
+    """The first of a symbol; none while it is not open."""
+    if instrument.state != "open":
+        return None
+    return next((order for order in engine.hits if order.instrument is instrument), None)
 
 
-def follow(engine: "ReferenceEngine") -> None:
-    """After a command, or a triggered order's run: the trailing stops of what it printed move, each in its own step."""
-    prints, engine.prints = engine.prints, {}
-    for symbol in sorted(prints, key=list(engine.instruments).index):
-        trailing = [order for order in engine.waiting[symbol] if order.trail is not None]
-        for order in sorted(trailing, key=lambda order: order.age):
-            stop_price = _following(order, prints[symbol])
-            if stop_price is not None:
-                engine.begin_step()
-                _move(engine, order, stop_price)
+def follow(engine: "ReferenceEngine", instrument: Instrument) -> None:
+    """The trailing stops of a symbol move after what it printed, oldest first, each in its own step."""
+    prints = engine.prints.pop(instrument.symbol, [])
+    if not prints:
+        return
+    trailing = [order for order in engine.waiting[instrument.symbol] if order.trail is not None]
+    for order in sorted(trailing, key=lambda order: order.age):
+        stop_price = _following(order, prints)
+        if stop_price is not None:
+            engine.begin_step()
+            _move(engine, order, stop_price)
 
 
 def _following(order: Order, prints: list[int]) -> int | None:

@@ -7,6 +7,7 @@ frozen" for what the case is about. These are about limit and market orders; the
 
 from tests.reference import (
     cases_auction,
+    cases_auction_end,
     cases_changes,
     cases_entry,
     cases_group,
@@ -301,6 +302,7 @@ CASES = [
     *cases_replace.CASES,
     *cases_states.CASES,
     *cases_auction.CASES,
+    *cases_auction_end.CASES,
     *cases_group.CASES,
     *cases_changes.CASES,
 ]

@@ -231,4 +231,29 @@ CASES = [
         """,
         {"1 USD": "980.00 20.00"},
     ),
+    case(
+        "what a group sets going in several symbols goes symbol by symbol",
+        "group stop",
+        """
+        list_instrument symbol=E2 base=ETH quote=USD tick_size=0.1 lot_size=0.1 price_min=1 price_max=100 \
+            maker_fee_ppm=0 taker_fee_ppm=0
+        > listed base=ETH quote=USD tick_size=0.1 lot_size=0.1 price_min=1.0 price_max=100.0 maker_fee_ppm=0 \
+            taker_fee_ppm=0 symbol=E2
+        place 2:3 sell limit 1@20
+        > accepted 2:3#9 sell limit 1.0@20.0
+        place 2:4 sell limit 1@20 symbol=E2
+        > accepted 2:4#10 sell limit 1.0@20.0 symbol=E2
+        place 1:3 buy stop_limit 0.1@15 stop_price=20
+        > accepted 1:3#11 buy stop_limit 0.1@15.0 stop_price=20.0
+        place 1:4 buy stop_limit 0.1@15 stop_price=20 symbol=E2
+        > accepted 1:4#12 buy stop_limit 0.1@15.0 stop_price=20.0 symbol=E2
+        group 1 | place 1:5 buy limit 0.5@20 symbol=E2 | place 1:6 buy limit 0.5@20
+        > accepted 1:5#13 buy limit 0.5@20.0 symbol=E2
+        > trade 1:5#13 buy 0.5@20.0 leaves=0.0 maker=2#10:0.5 symbol=E2
+        > accepted 1:6#15 buy limit 0.5@20.0
+        > trade 1:6#15 buy 0.5@20.0 leaves=0.0 maker=2#9:0.5
+        > triggered 1:3#11
+        > triggered 1:4#12 symbol=E2
+        """,
+    ),
 ]

@@ -2,14 +2,12 @@
 
 from typing import TYPE_CHECKING, Any
 
-from tests.reference.auction import is_crossed, uncross
-from tests.reference.listing import Instrument
+from tests.reference.auction import is_crossed
 from tests.reference.units import Refused
 
 if TYPE_CHECKING:
     from tests.reference.engine import ReferenceEngine
 
-UNCROSSES = ("open", "post_only")
 KEEPS_CROSSED = ("halted", "closed", "cancel_only")
 
 
@@ -34,7 +32,6 @@ def change(engine: "ReferenceEngine", command: dict[str, Any]) -> None:
         "state", symbol=instrument.symbol, state=instrument.state,
         reference_price=instrument.price_text(instrument.reference), band_ppm=instrument.band_ppm or None,
     )  # fmt: skip
-    _uncross(engine, [instrument])
 
 
 def halt_or_resume(engine: "ReferenceEngine", symbol: str | None, state: str) -> None:
@@ -43,14 +40,6 @@ def halt_or_resume(engine: "ReferenceEngine", symbol: str | None, state: str) ->
     for instrument in meant:
         instrument.state = state
     engine.emit("halted" if state == "halted" else "resumed", symbol=symbol)
-    _uncross(engine, meant)
-
-
-def _uncross(engine: "ReferenceEngine", changed: list[Instrument]) -> None:
-    """What may trade again is uncrossed before anything else."""
-    for instrument in changed:
-        if instrument.state in UNCROSSES:
-            uncross(engine, instrument)
 
 
 def forbids(state: str, takes: bool) -> list[str]:
