@@ -22,6 +22,8 @@ OFFLINE_LIMITS = Limits(
     max_orders=1 << 20,
     max_accounts=1 << 20,
     max_balances=1 << 21,
+    max_assets=1 << 14,
+    max_instruments=1 << 14,
     max_levels=1 << 19,
     max_nodes=1 << 18,
 )

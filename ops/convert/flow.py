@@ -14,7 +14,7 @@ import orjson
 
 SIDE_WORDS = ("buy", "sell")
 _SPREAD = 0x9E3779B97F4A7C15  # 2**64 / golden ratio: neighbouring ids part
-_SUPPLY_MAX = 2**61  # minor units given out in all, half of what an asset may have
+SUPPLY_MAX = 2**61  # minor units given out in all, half of what an asset may have
 
 
 @dataclass(frozen=True)
@@ -32,12 +32,12 @@ class Pair:
     @property
     def base(self) -> str:
         """Name of the base asset."""
-        return self.symbol.split("-")[0]
+        return self.symbol.rpartition("-")[0]
 
     @property
     def quote(self) -> str:
         """Name of the quote asset."""
-        return self.symbol.split("-")[1]
+        return self.symbol.rpartition("-")[2]
 
     @property
     def quote_decimals(self) -> int:
@@ -79,6 +79,11 @@ def instruments_toml(pairs: Iterable[Pair]) -> str:
     return "\n".join(text)
 
 
+def account_of(order_id: int, accounts: int) -> int:
+    """The account, 1 … accounts, that an order of the source is given to."""
+    return 1 + ((order_id * _SPREAD & 0xFFFFFFFFFFFFFFFF) >> 33) % accounts
+
+
 class Flow:
     """Collects the commands of one or more pairs; `write` puts the three files in place."""
 
@@ -100,7 +105,7 @@ class Flow:
 
     def account_of(self, order_id: int) -> int:
         """The account, from 1, that an order of the source is given to."""
-        return 1 + ((order_id * _SPREAD & 0xFFFFFFFFFFFFFFFF) >> 33) % self.accounts
+        return account_of(order_id, self.accounts)
 
     def deposit_all(self, ts_ns: int, base_amount: int, quote_amount: int) -> None:
         """Fund every account with whole units of each asset, less where the total would near the supply limit."""
@@ -110,7 +115,7 @@ class Flow:
             amounts[pair.base] = (base_amount, max(pair.qty_decimals, amounts.get(pair.base, (0, 0))[1]))
         for account in range(1, self.accounts + 1):
             for asset, (amount, decimals) in amounts.items():
-                limit = _SUPPLY_MAX // (self.accounts * 10**decimals)
+                limit = SUPPLY_MAX // (self.accounts * 10**decimals)
                 client_id = self._next_client_id(account)
                 text = str(min(amount, limit))
                 self._add(

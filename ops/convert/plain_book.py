@@ -13,9 +13,10 @@ class PlainBook:
 
     def __init__(self) -> None:
         self.orders: dict[int, list[int]] = {}  # id -> [side, price_ticks, leaves_lots]
-        # per side: price -> ids in time order (a dict keeps insertion order and removes anywhere)
+        # per side: price -> ids in time order (a dict keeps insertion order and removes anywhere). An emptied level
+        # stays until its price surfaces in the heap: prices that come and go all day are there once
         self._levels: tuple[dict[int, dict[int, None]], ...] = ({}, {})
-        # per side: prices that have or had a level, best on top; stale ones go when they surface
+        # per side: the prices of _levels, best on top
         self._heaps: tuple[list[int], ...] = ([], [])
 
     def best(self, side: int) -> int | None:
@@ -23,10 +24,24 @@ class PlainBook:
         heap, levels = self._heaps[side], self._levels[side]
         while heap:
             price = -heap[0] if side == BUY else heap[0]
-            if price in levels:
+            if levels[price]:
                 return price
             heappop(heap)
+            del levels[price]
         return None
+
+    def first(self, side: int) -> int | None:
+        """The order that a taker would meet first on this side, or None where it is empty."""
+        price = self.best(side)
+        return None if price is None else next(iter(self._levels[side][price]))
+
+    def level(self, side: int, price: int) -> list[int]:
+        """Ids at a price, oldest first."""
+        return list(self._levels[side].get(price, ()))
+
+    def prices(self, side: int) -> list[int]:
+        """Prices where orders stand, in no order."""
+        return [price for price, level in self._levels[side].items() if level]
 
     def would_cross(self, side: int, price: int) -> bool:
         """Whether a limit order at this price would trade at once."""
@@ -52,10 +67,11 @@ class PlainBook:
             if maker[2] == 0:
                 self.remove(maker_id)
         if qty > 0 and price is not None:
-            self._rest(order_id, side, price, qty)
+            self.rest(order_id, side, price, qty)
         return trades
 
-    def _rest(self, order_id: int, side: int, price: int, qty: int) -> None:
+    def rest(self, order_id: int, side: int, price: int, qty: int) -> None:
+        """Stand at the back of a price, crossed or not."""
         self.orders[order_id] = [side, price, qty]
         level = self._levels[side].get(price)
         if level is None:
@@ -69,12 +85,17 @@ class PlainBook:
         order = self.orders.pop(order_id, None)
         if order is None:
             return False
-        side, price, _ = order
-        level = self._levels[side][price]
-        del level[order_id]
-        if not level:
-            del self._levels[side][price]
+        del self._levels[order[0]][order[1]][order_id]
         return True
+
+    def reduce(self, order_id: int, qty: int) -> int:
+        """Take `qty`, at most what is left, off a resting order, which keeps its place; returns what is left then."""
+        order = self.orders[order_id]
+        order[2] -= qty
+        assert order[2] >= 0, f"order {order_id} reduced by {qty} below nothing"
+        if order[2] == 0:
+            self.remove(order_id)
+        return order[2]
 
     def side(self, side: int) -> list[tuple[int, int, int]]:
         """(price, leaves, id) of all orders of a side, in priority."""

@@ -7,7 +7,7 @@ from typing import Any
 
 @dataclass
 class Summary:
-    """Counts of one conversion. `dropped` and `inferred` map what happened, in words, to how often."""
+    """Counts of one conversion. `clipped`, `dropped` and `inferred` map what happened, in words, to how often."""
 
     source: str
     out_dir: Path
@@ -17,6 +17,8 @@ class Summary:
     trades_reproduced: int = 0  # by a plain price-time book fed with the same commands
     book_identical: bool = False  # that book at the end against the expected one
     refused_post_only: int = 0  # placed to be refused with would_cross
+    messages: dict[str, int] = field(default_factory=dict)  # read, by the source's own type; empty where it has none
+    clipped: dict[str, int] = field(default_factory=dict)
     dropped: dict[str, int] = field(default_factory=dict)
     inferred: dict[str, int] = field(default_factory=dict)
 
@@ -34,6 +36,11 @@ class Summary:
     def expected_path(self) -> Path:
         """The trades and the end book that should come out."""
         return self.out_dir / "expected.json"
+
+    def clip(self, what: str, count: int = 1) -> None:
+        """Note quantities that were cut to what they could be."""
+        if count:
+            self.clipped[what] = self.clipped.get(what, 0) + count
 
     def drop(self, why: str, count: int = 1) -> None:
         """Note rows that became no command though they might have meant one."""
@@ -58,6 +65,8 @@ class Summary:
             "commands": self.commands,
             "opening_orders": self.opening_orders,
             "refused_post_only": self.refused_post_only,
+            "messages": self.messages,
+            "clipped": self.clipped,
             "dropped": self.dropped,
             "inferred": self.inferred,
             "replay": {
@@ -73,6 +82,7 @@ class Summary:
             f"{self.source}: {self.commands} commands in {self.commands_path},"
             f" {self.opening_orders} of them opening orders",
         ]
+        text += [f"  clipped  {count:>7}  {what}" for what, count in self.clipped.items()]
         text += [f"  dropped  {count:>7}  {why}" for why, count in self.dropped.items()]
         text += [f"  inferred {count:>7}  {what}" for what, count in self.inferred.items()]
         text.append(
