@@ -1,8 +1,19 @@
 """What is beyond limit and market orders, by name, so that a suite can leave out what an engine does not have yet."""
 
-# In stages: each needs what comes before it.
+import random
+
 ORDERS = frozenset({"stop", "take_profit", "iceberg", "gtd", "collar", "min_qty", "mass_side"})
 PAIRS = frozenset({"trailing", "oco", "replace"})
 STATES = frozenset({"states", "band", "auction"})
 CHANGES = frozenset({"group", "change", "delist", "disconnect"})
 ALL = ORDERS | PAIRS | STATES | CHANGES
+
+
+def some(seed: int, of: frozenset[str]) -> frozenset[str]:
+    """All of them for every third seed, else about half: the fewer there are, the oftener each meets each other."""
+    if seed % 3 == 0:
+        return of
+    chosen = set(random.Random(seed).sample(sorted(of), (len(of) + 1) // 2))
+    if chosen & STATES & of:
+        chosen |= of & {"states"}
+    return frozenset(chosen)

@@ -25,6 +25,8 @@ def state(source: "CommandStream") -> dict[str, Any]:
     symbol = source.symbol()
     instrument = source.terms_of(symbol)
     states = {name: weight for name, weight in STATES.items() if name != "auction" or "auction" in source.features}
+    if symbol in source.auctions or symbol in source.shut:  # often to another that keeps a book crossed
+        states = dict.fromkeys(states, 1)
     chosen = source.random.choices(list(states), list(states.values()))[0]
     command: dict[str, Any] = {"op": "state", "symbol": symbol, "state": chosen}
     if source.one_in(4):
@@ -40,13 +42,15 @@ def group(source: "CommandStream") -> dict[str, Any]:
     """Several places, mostly such as all could enter."""
     account = source.account()
     members: list[Any] = []
+    shared = source.symbol()
     for _ in range(source.random.choice((1, 2, 2, 2, 3, 4))):
         head = {"op": "place", "account": account, "client_id": source.client_id(account)}
-        member = source.with_terms(dict(head), source.symbol())
+        symbol = source.symbol() if source.one_in(3) else shared
+        member = source.with_terms(dict(head), symbol)
         for _ in range(0 if source.one_in(15) else 30):
             if member["type"] == "limit" and member.get("tif") in (None, "gtc", "gtd") and "min_qty" not in member:
                 break
-            member = source.with_terms(dict(head), source.symbol())
+            member = source.with_terms(dict(head), symbol)
         if source.one_in(2):
             del member["account"]
         members.append(member)
@@ -72,7 +76,7 @@ def change(source: "CommandStream") -> dict[str, Any]:
         "maker_fee_ppm": draw.choice((0, 10_000, 500_000)), "taker_fee_ppm": draw.choice((0, 333_333, 1_000_000)),
         "qty_min": source.text(draw.choice((0, 0, 0, 2)), lot),
         "qty_max": source.text(draw.choice((0, 0, 20, 50)), lot),
-        "min_notional": draw.choice((0, "0.0100", "0.0001")), "max_open_orders": draw.choice((0, 7, 12, 20)),
+        "min_notional": draw.choice((0, 0, "0.0050", "0.0001")), "max_open_orders": draw.choice((0, 7, 12, 20)),
     }  # fmt: skip
     if "collar" in source.features:
         values["market_collar_ppm"] = draw.choice((0, 60_000, 120_000, 2_000_000))
@@ -113,7 +117,7 @@ def listing(source: "CommandStream") -> dict[str, Any]:
     if fresh and source.one_in(2):  # of assets that accounts hold
         first = draw.choice(source.first)
         command = {"op": "list_instrument", **first, "symbol": f"{first['symbol']}.{draw.randrange(1, 60)}"}
-    if source.one_in(3):
+    elif source.one_in(3):
         command |= {"max_open_orders": 4, "qty_min": "1", "qty_max": 20, "min_notional": 4}
     return _misjudge(source, command, BAD_INSTRUMENTS)
 

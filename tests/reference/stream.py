@@ -9,6 +9,7 @@ from typing import Any
 
 from tests.reference import op_draws
 from tests.reference.order_draws import place_more
+from tests.reference.scenes import scene
 
 INSTRUMENTS: dict[str, Any] = {
     "asset": [
@@ -45,6 +46,7 @@ OPS = {
 }  # fmt: skip
 
 
+RICHES = {"USD": 100, "BTC": 15, "ETH": 5}  # percent of what is paid in or out else, in minor units
 OP_FEATURES = {
     "replace": "replace", "state": "states", "group": "group", "change": "change", "delist": "delist",
     "disconnect": "disconnect",
@@ -74,13 +76,15 @@ class CommandStream:
         self.trades: list[int] = []
         self.auctions: set[str] = set()  # symbols that collect orders
         self.shut: set[str] = set()  # symbols of another state than open, where states are a feature
+        self.planned: list[dict[str, Any]] = []  # the rest of a scene
         self.paired: set[tuple[int, int]] = set()  # account and client id of what has once been part of a pair
-        self.now = 0
+        self.now = 0  # what its commands say
+        self.time = 0  # what the events say: it never goes back
 
     def saw(self, events: list[dict[str, Any]]) -> None:
         """Learn from the events that answered the last command."""
         for event in events:
-            kind = event["type"]
+            kind, self.time = event["type"], event["ts_ns"]
             if kind == "accepted":
                 self.open[event["order_id"]] = dict(event)
                 if "oco_client_id" in event:
@@ -122,6 +126,10 @@ class CommandStream:
 
     def next(self) -> dict[str, Any] | str:
         """The next command; now and then a text that is none."""
+        if "stop" in self.features and not self.planned and self.one_in(80):
+            self.planned = scene(self)
+        if self.planned and not self.one_in(10):
+            return self.planned.pop(0)
         op = self.random.choices(list(self.ops), list(self.ops.values()))[0]
         if op == "nonsense":
             return self.random.choice(
@@ -132,7 +140,7 @@ class CommandStream:
             self.now += self.random.choice((0, 1, 1000, 10**9, -5))
             self.now = max(self.now, 0)
             command["ts_ns"] = self.now
-        if self.one_in(25):
+        if self.one_in(40 if self.features else 25):
             self._spoil(command)
         return command
 
@@ -148,7 +156,7 @@ class CommandStream:
         """Mostly the next; sometimes a jump, a repeat, one in the window, one below it."""
         last = self.ids[account]
         draw = self.random.randrange(100)
-        if draw < 88:
+        if draw < 88 or (self.features and not self.one_in(2)):
             last += 1
         elif draw < 92:
             last += self.random.randrange(2, 80)
@@ -250,7 +258,10 @@ class CommandStream:
         account = self.account()
         command: dict[str, Any] = {"op": op, "account": account}
         if self.open and not self.one_in(12):
-            order = self.random.choice(list(self.open.values()))
+            orders = list(self.open.values())
+            if self.shut and self.one_in(4):
+                orders = [order for order in orders if order["symbol"] in self.shut] or orders
+            order = self.random.choice(orders)
             if not self.one_in(20):
                 command["account"] = account = order["account"]
             if self.one_in(3):
@@ -296,7 +307,7 @@ class CommandStream:
         return self._transfer("deposit", 8_000)
 
     def _withdraw(self) -> dict[str, Any]:
-        return self._transfer("withdraw", 3_000)
+        return self._transfer("withdraw", 3_000 if not self.features else 8_000)
 
     def _transfer(self, op: str, most: int) -> dict[str, Any]:
         account = self.account() % 9 or 1  # account 9 never begins
@@ -304,6 +315,8 @@ class CommandStream:
             account = self.random.randrange(10, 16)  # begins, and does nothing else
         asset = self.random.choice(list(self.assets))
         step = "1" if self.assets[asset] == 0 else "0." + "1".rjust(self.assets[asset], "0")
+        if self.features:  # nobody is rich in anything
+            most = most * RICHES.get(asset, 100) // 100
         units = 2**62 if self.one_in(60) else self.random.randrange(1, most)
         return {
             "op": op, "account": account, "client_id": self.client_id(account), "asset": asset,

@@ -5,8 +5,8 @@ from collections import Counter
 import pytest
 
 from tests.reference.engine import ReferenceEngine
-from tests.reference.features import ALL
-from tests.reference.limits import ROOMY, TIGHT, TableLimits
+from tests.reference.features import ALL, some
+from tests.reference.limits import FEW_EVENTS, ROOMY, TIGHT, TableLimits
 from tests.reference.run_case import answer
 from tests.reference.shrink import shrink
 from tests.reference.stream import CommandStream, instruments
@@ -49,15 +49,26 @@ def run_checked(seed: int, count: int, features: frozenset[str], limits: TableLi
     return kinds
 
 
-@pytest.mark.parametrize("features", SOME_FEATURES)
 @pytest.mark.parametrize("seed", range(4))
-def test_money_and_books_agree_after_every_random_command(seed: int, features: frozenset[str]) -> None:
-    run_checked(seed, 1500, features)
+def test_money_and_books_agree_after_every_random_command(seed: int) -> None:
+    run_checked(seed, 1500, frozenset())
 
 
+@pytest.mark.parametrize("seed", range(9))
+def test_money_and_books_agree_whatever_features_meet(seed: int) -> None:
+    run_checked(seed, 1500, some(seed, ALL))
+
+
+@pytest.mark.parametrize("limits", [TIGHT, FEW_EVENTS], ids=["tight", "few events"])
 @pytest.mark.parametrize("seed", range(10, 13))
-def test_money_and_books_agree_where_little_fits(seed: int) -> None:
-    run_checked(seed, 1500, ALL, TIGHT)
+def test_money_and_books_agree_where_little_fits(seed: int, limits: TableLimits) -> None:
+    run_checked(seed, 1500, some(seed, ALL), limits)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("seed", range(100, 140))
+def test_money_and_books_agree_on_long_streams(seed: int) -> None:
+    run_checked(seed, 20_000, some(seed, ALL), (ROOMY, TIGHT, FEW_EVENTS)[seed % 4 % 3])
 
 
 @pytest.mark.parametrize(
