@@ -10,6 +10,7 @@ import numpy as np
 
 from consumers.journal.checks import fill_checksums
 from consumers.marketdata import kernels
+from consumers.marketdata.candles import LateBust
 from consumers.marketdata.tables import CANDLES, Tables
 from ringbuf.codes import EventType, MarketType
 from ringbuf.cuts import cut_places
@@ -19,7 +20,6 @@ OUT_RECORDS = 32_768  # room between two commits at rest; longer only until the 
 TRADE = int(MarketType.TRADE)
 
 TradeTime = Callable[[int, int], int | None]  # (symbol, trade's sequence) -> its ts_ns
-LateBust = tuple[int, int, int, int, int]  # symbol, interval, start (s), lots, quote minor units
 
 _GROWS = {
     kernels.MORE_ORDERS: "orders",
@@ -73,7 +73,7 @@ class MarketFold:
         while (code := kernels.fold_events(tables.address, events.ctypes.data, len(events))) != kernels.DONE:
             self._make_room(code, events)
         fill_checksums(self.records()[told:])
-        self.late_busts += [(row[0], row[1], row[2], row[3], row[4]) for row in late[: tables["late_used"]].tolist()]
+        self.late_busts += [tuple(row) for row in late[: tables["late_used"]].tolist()]
 
     def _make_room(self, code: int, events: np.ndarray) -> None:
         """What the kernel lacked for the command that it stopped before."""

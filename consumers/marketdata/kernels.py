@@ -55,7 +55,7 @@ UNIT_AT = offset_of(EVENT_LISTED_INSTRUMENT, "tick_lot_quote_units")
 _event_at = record_at(EVENT)
 _terms_at = record_at(EVENT_ORDER)
 _state_at = record_at(EVENT_STATE)
-LATE_FIELDS = 5  # i64: symbol, interval, start, lots, quote
+LATE_FIELDS = 6  # i64: symbol, interval, start, lots, quote, the bust's sequence
 LATE_SIZE = 8 * LATE_FIELDS
 
 
@@ -175,6 +175,7 @@ def _bust(t, event, ts_ns):
             store(row + 16, start)
             store(row + 24, lots)
             store(row + 32, quote)
+            store(row + 40, event.seq)
             t.late_used += 1
 
 

@@ -105,7 +105,7 @@ class MarketData:
             for event in self._listed:
                 txn.put(encode_key(int(event["seq"])), event.tobytes(), db=self.store.db(LISTED))
             put_records(txn, self.store, records)
-            take_from_candles(txn, self.store, self.fold.late_busts)
+            take_from_candles(txn, self.store, self.fold.late_busts, records)
 
         self.store.commit(sequence, write)
         self._listed.clear()

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from consumers.marketdata.candles import LateBust
 from consumers.store import Store, StoreView, encode_key
 from consumers.stored import LISTED, Tables
 from ringbuf.codes import FLAG_LAST, MarketType, SymbolState
@@ -134,13 +135,18 @@ def _put_candles(txn: Any, store: Tables, candles: np.ndarray) -> None:
         txn.put(encode_key(*place), CANDLE_ROW.pack(*values), db=store.db("candles"))
 
 
-def take_from_candles(txn: Any, store: Tables, busts: Iterable[tuple[int, int, int, int, int]]) -> None:
-    """Busts of trades in candles that have ended: (symbol, interval, start, lots, quote minor units)."""
+def take_from_candles(txn: Any, store: Tables, busts: Iterable[LateBust], records: np.ndarray) -> None:
+    """Take from candles that have ended what their trades busted since held.
+
+    records: of the same commit, stored already; a candle told after the bust has left it out itself.
+    """
     candles = store.db("candles")
-    for symbol, interval, start, lots, quote in busts:
+    for symbol, interval, start, lots, quote, seq in busts:
+        later = records[(records["seq"] > seq) & (records["symbol"] == symbol) & (records["open_ts_ns"] == start)]
+        is_told = np.any((later["type"] == MarketType.CANDLE) & (later["interval"] == interval))
         key = encode_key(symbol, interval, start)
         row = txn.get(key, db=candles)
-        if row is not None:
+        if row is not None and not is_told:
             *prices, volume, quote_volume, trades = CANDLE_ROW.unpack(row)
             txn.put(key, CANDLE_ROW.pack(*prices, volume - lots, quote_volume - quote, trades - 1), db=candles)
 

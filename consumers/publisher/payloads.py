@@ -155,7 +155,7 @@ _BODIES = {
 def messages_of(records: np.ndarray) -> list[np.ndarray]:
     """Records cut into messages, at FLAG_LAST."""
     ends = (np.flatnonzero(records["flags"] & 1) + 1).tolist()
-    return [records[a:b] for a, b in zip([0, *ends[:-1]], ends, strict=True)]
+    return [records[a:b] for a, b in zip([0, *ends], ends, strict=False)]
 
 
 def merge_depth(messages: list[np.ndarray]) -> np.ndarray:

@@ -77,7 +77,7 @@ class PlainFold:
         self.prevs: dict[Topic, int] = {}
         self.changed_levels: dict[tuple[int, int, int], int] = {}  # symbol, side, price -> total, since take
         self.changed_candles: dict[tuple[int, int, int], tuple[int, ...]] = {}
-        self.late_busts: list[tuple[int, int, int, int, int]] = []  # symbol, interval, start, lots, quote
+        self.late_busts: list[tuple[int, ...]] = []  # symbol, interval, start, lots, quote, seq
         self.recent: dict[tuple[int, int], int] = {}  # times of the trades since take
         self._out: list[bytes] = []
         self._active: list[int] = []  # orders that may join the book when their command ends
@@ -264,7 +264,7 @@ class PlainFold:
             # One that this very command of one event closed has had its last word: only what is stored can change.
             told = self.prevs.get((M_CANDLE, symbol, interval), 0) == bust["seq"] and bust["flags"] & FLAG_LAST
             if not kept_here or told:
-                self.late_busts.append((symbol, interval, start, qty, quote))
+                self.late_busts.append((symbol, interval, start, qty, quote, int(bust["seq"])))
 
     def _candle(self, symbol: int, interval: int, candle: Candle, seq: int, ts_ns: int) -> None:
         flags = FLAG_LAST | (FLAG_CLOSED if candle.closed else 0)

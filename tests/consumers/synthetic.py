@@ -1,49 +1,39 @@
 """Random event streams that hang together, made by a few lines of plain Python, with what they should lead to.
 
-No engine: orders of random terms that are accepted, trade, are amended, cancelled, busted. Money may go below
-zero, as nobody checks funds here: folds must not care.
+No engine: orders of random terms that are accepted, wait, trail, trigger, are paired, trade (in auctions, too), are
+amended, cancelled, busted, while symbols change their state. Money may go below zero, as nobody checks funds here:
+folds must not care.
 """
 
 import random
-from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from consumers.funds import FEES
-from ringbuf.codes import FLAG_LAST, NO_ACCOUNT, NO_ID, EventType, OrderType, Reason, Side
-from ringbuf.records import EVENT, EVENT_LISTED_ASSET, EVENT_LISTED_INSTRUMENT, EVENT_ORDER
+from ringbuf.codes import (
+    FLAG_AUCTION,
+    FLAG_LAST,
+    NO_ACCOUNT,
+    NO_ID,
+    ORDER_PAIRED,
+    STEP_SESSION,
+    EventType,
+    OrderType,
+    Reason,
+    Side,
+    SymbolState,
+)
+from ringbuf.records import EVENT, EVENT_LISTED_ASSET, EVENT_LISTED_INSTRUMENT, EVENT_ORDER, EVENT_STATE
+from tests.consumers.plain_books import Plain
 
 DAY_NS = 86_400_000_000_000
 ACCOUNTS = (1, 2, 3, 64, 65, 70_000)
-LOT, TICK_LOT = (10, 7), (3, 2)  # by symbol; symbol 0 = asset 1 in asset 0, symbol 1 = asset 2 in asset 0
-
-
-@dataclass
-class Plain:
-    """The same story as dictionaries."""
-
-    balances: dict[tuple[int, int], list[int]] = field(default_factory=dict)
-    lines: list[tuple[int, int, int, int, int, int, int]] = field(default_factory=list)
-    orders: dict[int, dict[str, Any]] = field(default_factory=dict)
-    clients: dict[tuple[int, int], int] = field(default_factory=dict)
-    days: dict[tuple[int, int, int], dict[str, int]] = field(default_factory=dict)
-    volumes: dict[tuple[int, int], list[int]] = field(default_factory=dict)
-
-    def book(self, seq: int, account: int, asset: int, available: int, frozen: int) -> None:
-        if available == 0 and frozen == 0:
-            return
-        row = self.balances.setdefault((account, asset), [0, 0])
-        row[0] += available
-        row[1] += frozen
-        self.lines.append((seq, account, asset, available, frozen, *row))
-
-    def add(self, day: int, account: int, asset: int, name: str, amount: int) -> None:
-        line = self.days.setdefault(
-            (day, account, asset), dict.fromkeys(("deposits", "withdrawals", "received", "paid", "fees", "other"), 0)
-        )
-        line[name] += amount
+WAITING = (
+    OrderType.STOP, OrderType.STOP_LIMIT, OrderType.TAKE_PROFIT, OrderType.TAKE_PROFIT_LIMIT, OrderType.TRAILING_STOP
+)  # fmt: skip
+AS_LIMIT = (OrderType.LIMIT, OrderType.STOP_LIMIT, OrderType.TAKE_PROFIT_LIMIT)
+LOT, TICK_LOT = (10, 8), (3, 2)  # by symbol; symbol 0 = asset 1 in asset 0, symbol 1 = asset 2 in asset 0
 
 
 class Story:
@@ -99,6 +89,9 @@ class Story:
             self.bust,
             self.reject,
             self.withdraw,
+            self.trigger,
+            self.trail,
+            self.state,
         )
         for _ in range(steps):
             self.ts_ns += self.random.choice((0, 1, 1000, DAY_NS // 40))
@@ -124,40 +117,117 @@ class Story:
         account, symbol, side = self.random.choice(ACCOUNTS), self.random.randrange(2), self.random.randrange(2)
         client_id = self._next_client_id(account)
         price, qty = self.random.randrange(1, 1000), self.random.randrange(1, 500)
-        amount = price * qty * TICK_LOT[symbol] if side == Side.BUY else qty * LOT[symbol]
+        kind = self.random.choice(WAITING) if self.random.random() < 0.2 else OrderType.LIMIT
+        waits = kind != OrderType.LIMIT
+        stop = price if waits else 0
+        partner = self._partner(account, symbol, side) if waits else 0
+        per_lot = 0 if partner else price * TICK_LOT[symbol] if side == Side.BUY else LOT[symbol]
         row = self._row(
             EventType.ACCEPTED,
             account=account,
             symbol=symbol,
             side=side,
             client_id=client_id,
-            price_ticks=price,
+            price_ticks=price if kind in AS_LIMIT else 0,
             qty_lots=qty,
             leaves_lots=qty,
-            released=-amount,
+            released=-qty * per_lot,
         )
         seq = int(row["seq"][0])
         row["order_id"] = seq
-        stop = self.random.random() < 0.1
-        row.view(EVENT_ORDER)["order_type"] = OrderType.STOP_LIMIT if stop else OrderType.LIMIT
+        terms = row.view(EVENT_ORDER)
+        terms["order_type"], terms["stop_price_ticks"] = kind, stop
+        terms["trail_ticks"] = self.random.randrange(1, 50) if kind == OrderType.TRAILING_STOP else 0
+        terms["display_lots"] = self.random.choice((0, 0, 0, self.random.randint(1, qty)))
+        terms["expire_ts_ns"] = self.random.choice((0, 0, self.ts_ns + DAY_NS))
+        if partner:
+            terms["order_flags"], row["request_id"] = ORDER_PAIRED, self.plain.orders[partner]["client_id"]
+            self.plain.orders[partner]["pair"] = seq
         self.plain.orders[seq] = {
             "account": account,
             "symbol": symbol,
             "side": side,
-            "price": price,
+            "kind": int(kind),
+            "price": price if kind in AS_LIMIT else 0,
+            "stop": stop,
+            "per_lot": per_lot,
             "leaves": qty,
             "filled": 0,
-            "status": 5 if stop else 1,
+            "status": 5 if waits else 1,
+            "triggered": 0,
             "fills": [],
             "client_id": client_id,
             "reason": 0,
             "busted": 0,
+            "pair": partner,
+            "trail": int(terms["trail_ticks"][0]),
+            "display": int(terms["display_lots"][0]),
+            "expires": int(terms["expire_ts_ns"][0]),
         }
         self.plain.clients[account, client_id] = seq
-        self.plain.book(seq, account, 0 if side == Side.BUY else symbol + 1, -amount, amount)
-        if stop and self.random.random() < 0.5:
-            self._row(EventType.TRIGGERED, account=account, symbol=symbol, side=side, client_id=client_id, order_id=seq)
-            self.plain.orders[seq]["status"] = 1
+        self._freeze(seq, seq, qty * per_lot)
+
+    def _partner(self, account: int, symbol: int, side: int) -> int:
+        """An open order that a new one may be paired with, now and then; 0 = none."""
+        orders = self.plain.orders
+        alone = [i for i in self._open(side, symbol) if orders[i]["account"] == account and not orders[i]["pair"]]
+        return self.random.choice(alone) if alone and self.random.random() < 0.5 else 0
+
+    def _freeze(self, seq: int, order_id: int, amount: int) -> None:
+        """So much more is frozen for an order (negative: freed)."""
+        order = self.plain.orders[order_id]
+        asset = 0 if order["side"] == Side.BUY else order["symbol"] + 1
+        self.plain.book(seq, order["account"], asset, -amount, amount)
+
+    def _about(self, kind: EventType, order_id: int, **values: int) -> NDArray[np.void]:
+        """An event about an order."""
+        order = self.plain.orders[order_id]
+        same = {name: order[name] for name in ("account", "symbol", "side", "client_id")}
+        return self._row(kind, order_id=order_id, **same, **values)
+
+    def trigger(self) -> None:
+        """A waiting order enters; a market-like buy's funds are freed then, so its trades free nothing."""
+        waiting = [i for i, order in self.plain.orders.items() if order["status"] == 5]
+        if not waiting:
+            return
+        order_id = self.random.choice(waiting)
+        order = self.plain.orders[order_id]
+        freed = 0
+        if order["side"] == Side.BUY and order["kind"] not in AS_LIMIT:
+            freed, order["per_lot"] = order["leaves"] * order["per_lot"], 0
+        row = self._about(EventType.TRIGGERED, order_id, released=freed, session=STEP_SESSION)
+        self._freeze(int(row["seq"][0]), order_id, -freed)
+        order.update(status=1, triggered=1)
+
+    def trail(self) -> None:
+        """A trailing stop follows the market: the event says what that frees of a buy."""
+        waiting = [i for i, order in self.plain.orders.items() if order["status"] == 5 and order["trail"]]
+        if not waiting:
+            return
+        order_id = self.random.choice(waiting)
+        order = self.plain.orders[order_id]
+        order["stop"] = max(order["stop"] - self.random.randrange(1, 9), 1)
+        per_lot = order["stop"] * TICK_LOT[order["symbol"]] if order["side"] == Side.BUY else LOT[order["symbol"]]
+        freed = order["leaves"] * (order["per_lot"] - per_lot)
+        order["per_lot"] = per_lot
+        row = self._about(
+            EventType.AMENDED,
+            order_id,
+            qty_lots=order["leaves"],
+            leaves_lots=order["leaves"],
+            released=freed,
+            reason=Reason.TRAILED,
+            session=STEP_SESSION,
+        )
+        row.view(EVENT_ORDER)["stop_price_ticks"] = order["stop"]
+        self._freeze(int(row["seq"][0]), order_id, -freed)
+
+    def state(self) -> None:
+        """What moves no money and no order."""
+        kind = self.random.choice((EventType.STATE, EventType.UNCROSSED, EventType.HALTED, EventType.RESUMED))
+        row = self._row(kind, symbol=self.random.randrange(2), price_ticks=self.random.randrange(1, 999), qty_lots=5)
+        if kind == EventType.STATE:
+            row.view(EVENT_STATE)["symbol_state"] = self.random.choice(list(SymbolState))
 
     def _open(self, side: int | None = None, symbol: int | None = None) -> list[int]:
         return [
@@ -174,9 +244,10 @@ class Story:
         taker_id, maker_id = self.random.choice(takers), self.random.choice(makers)
         taker, maker = self.plain.orders[taker_id], self.plain.orders[maker_id]
         qty = self.random.randint(1, min(taker["leaves"], maker["leaves"]))
-        price = maker["price"]
+        price = maker["price"] or self.random.randrange(1, 1000)
+        auction = side == Side.BUY and self.random.random() < 0.3  # the buyer stands in the taker's place
         fees = self.random.randrange(0, 5), self.random.randrange(0, 5)
-        released = qty * (taker["price"] * TICK_LOT[symbol] if side == Side.BUY else LOT[symbol])
+        released = qty * taker["per_lot"] if side == Side.BUY else qty * LOT[symbol]
         for order in (taker, maker):
             order["leaves"] -= qty
             order["filled"] += qty
@@ -198,9 +269,12 @@ class Story:
             released=released,
             client_id=taker["client_id"],
         )
+        if auction:
+            row["flags"] |= FLAG_AUCTION
+            row["session"] = STEP_SESSION
         seq = int(row["seq"][0])
-        taker["fills"].append([seq, 0])
-        maker["fills"].append([seq, 0])
+        taker["fills"].append([seq, 0, int(auction)])
+        maker["fills"].append([seq, 0, 1])
         self.trades[seq] = (row, self.day)
         self._book_trade(seq, row, released)
         self._count(row, 1)
@@ -272,30 +346,20 @@ class Story:
                 fill[1] |= fill[0] == seq
 
     def cancel(self) -> None:
-        ids = self._open()
+        ids = [i for i, order in self.plain.orders.items() if order["status"] in (1, 2, 5)]
         if not ids:
             return
         order_id = self.random.choice(ids)
         order = self.plain.orders[order_id]
-        per_lot = order["price"] * TICK_LOT[order["symbol"]] if order["side"] == Side.BUY else LOT[order["symbol"]]
-        row = self._row(
+        freed = order["leaves"] * order["per_lot"]
+        row = self._about(
             EventType.CANCELLED,
-            account=order["account"],
-            symbol=order["symbol"],
-            side=order["side"],
-            order_id=order_id,
+            order_id,
             qty_lots=order["leaves"],
-            released=order["leaves"] * per_lot,
-            reason=self.random.choice((Reason.USER, Reason.SELF_TRADE)),
-            client_id=order["client_id"],
+            released=freed,
+            reason=self.random.choice((Reason.USER, Reason.SELF_TRADE, Reason.OCO, Reason.VOLATILITY, Reason.DELISTED)),
         )
-        self.plain.book(
-            int(row["seq"][0]),
-            order["account"],
-            0 if order["side"] == Side.BUY else order["symbol"] + 1,
-            order["leaves"] * per_lot,
-            -order["leaves"] * per_lot,
-        )
+        self._freeze(int(row["seq"][0]), order_id, -freed)
         order.update(status=4, leaves=0, reason=int(row["reason"][0]))
 
     def amend(self) -> None:
@@ -305,27 +369,19 @@ class Story:
         order_id = self.random.choice(ids)
         order = self.plain.orders[order_id]
         price, qty = self.random.randrange(1, 1000), self.random.randrange(1, 500)
-        lot = LOT[order["symbol"]]
-        tick_lot = TICK_LOT[order["symbol"]]
-        buys = order["side"] == Side.BUY
-        released = order["leaves"] * order["price"] * tick_lot - qty * price * tick_lot
-        if not buys:
-            released = (order["leaves"] - qty) * lot
-        row = self._row(
+        per_lot = price * TICK_LOT[order["symbol"]] if order["side"] == Side.BUY else LOT[order["symbol"]]
+        freed = order["leaves"] * order["per_lot"] - qty * per_lot
+        row = self._about(
             EventType.AMENDED,
-            account=order["account"],
-            symbol=order["symbol"],
-            side=order["side"],
-            order_id=order_id,
+            order_id,
             price_ticks=price,
             qty_lots=qty,
             leaves_lots=qty,
-            released=released,
-            client_id=order["client_id"],
+            released=freed,
             request_id=self._next_client_id(order["account"]),
         )
-        self.plain.book(int(row["seq"][0]), order["account"], 0 if buys else order["symbol"] + 1, released, -released)
-        order.update(price=price, leaves=qty)
+        self._freeze(int(row["seq"][0]), order_id, -freed)
+        order.update(price=price, leaves=qty, per_lot=per_lot)
 
     def reject(self) -> None:
         account = self.random.choice(ACCOUNTS)

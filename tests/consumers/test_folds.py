@@ -80,6 +80,12 @@ def test_orders_fills_and_client_ids_are_what_a_plain_fold_says(seed: int, tmp_p
         "filled": "filled_lots",
         "status": "status",
         "reason": "reason",
+        "stop": "stop_price_ticks",
+        "trail": "trail_ticks",
+        "display": "display_lots",
+        "expires": "expire_ts_ns",
+        "pair": "pair_order_id",
+        "triggered": "triggered",
     }
     with store.read() as txn:
         for order_id, plain in story.plain.orders.items():
@@ -88,7 +94,8 @@ def test_orders_fills_and_client_ids_are_what_a_plain_fold_says(seed: int, tmp_p
             for name, column in names.items():
                 assert int(row[column][0]) == plain[name], f"seed {seed}: {name} of order {order_id}"
             fills = orders.fills_of(txn, tables, row)
-            assert [[int(f["seq"]), int(f["busted"])] for f in fills] == plain["fills"], f"seed {seed}"
+            found = [[int(f["seq"]), int(f["busted"]), int(f["maker"])] for f in fills]
+            assert found == plain["fills"], f"seed {seed}"
         still_open = sorted(i for i, order in story.plain.orders.items() if order["status"] in (1, 2, 5))
         assert sorted(orders.open_orders(txn, tables)["order_id"].tolist()) == still_open
         for account in (1, 2, 64):
