@@ -21,6 +21,7 @@ from consumers.funds import FEES
 from consumers.journal.reader import JournalReader
 from consumers.journal.verify import verify
 from consumers.orders import store as orders
+from consumers.orders.fold import Status
 from consumers.settlement import store as settlement
 from consumers.store import StoreError, StoreView
 from consumers.stored import read_catalog
@@ -48,6 +49,22 @@ class Stop(NamedTuple):
     at: int
     name: str
     check: Callable[["History"], list[Check]]
+
+
+class OpenOrder(NamedTuple):
+    """An order's terms as both the engine and the store know them; 0 where it has no such term."""
+
+    account: int
+    client_id: int
+    symbol: int
+    side: int
+    price_ticks: int
+    leaves_lots: int
+    display_lots: int
+    expire_ts_ns: int
+    stop_price_ticks: int  # while it waits, as the one below
+    trail_ticks: int
+    pair: int  # order id of the other one
 
 
 @dataclass
@@ -83,19 +100,14 @@ class History:
                 found.setdefault(FEES, {})[asset] = (amount, 0)
         return found
 
-    def open_orders(self) -> dict[int, tuple[int, ...]]:
-        """{order id: (account, client id, symbol, side, price, leaves)}."""
-        found: dict[int, tuple[int, ...]] = {}
+    def open_orders(self) -> dict[int, OpenOrder]:
+        """Those in the books and those that wait, by order id."""
+        found: dict[int, OpenOrder] = {}
         for instrument in self.catalog.instruments:
-            for row in self.engine.orders(instrument.id):
-                found[int(row["order_id"])] = (
-                    int(row["account"]),
-                    int(row["client_id"]),
-                    instrument.id,
-                    int(row["side"]),
-                    int(row["price_ticks"]),
-                    int(row["leaves_lots"]),
-                )
+            rows = np.concatenate([self.engine.orders(instrument.id), self.engine.waiting(instrument.id)])
+            for row in rows:
+                terms = (instrument.id if name == "symbol" else int(row[name]) for name in OpenOrder._fields)
+                found[int(row["order_id"])] = OpenOrder(*terms)
         return found
 
 
@@ -129,10 +141,16 @@ def check_orders(txn: Any, view: StoreView, history: History) -> list[Check]:
     """Open orders against the book, and every client id against the accepted events."""
     tables = orders.OrderTables(view)
     rows = orders.open_orders(txn, tables)
-    columns = ("account", "client_id", "symbol", "side", "price_ticks", "leaves_lots")
-    found = {int(row["order_id"]): tuple(int(row[name]) for name in columns) for row in rows}
+    waits = rows["status"] == Status.WAITING
+    for name in ("stop_price_ticks", "trail_ticks"):  # the store remembers what an order once waited for
+        rows[name][~waits] = 0
+    rows["pair_order_id"][~np.isin(rows["pair_order_id"], rows["order_id"])] = 0
+    columns = ("pair_order_id" if name == "pair" else name for name in OpenOrder._fields)
+    terms = zip(*(rows[name].tolist() for name in columns), strict=True)
+    found = {order_id: OpenOrder(*row) for order_id, row in zip(rows["order_id"].tolist(), terms, strict=True)}
     wrong = first_difference(found, history.open_orders(), "order")
-    checks = [Check("orders", not wrong, wrong or f"{len(found)} open orders as in the book")]
+    said = f"{len(found)} open orders as in the engine, {np.count_nonzero(waits)} of them waiting"
+    checks = [Check("orders", not wrong, wrong or said)]
     checks.append(check_client_ids(txn, tables, history))
     return checks
 
@@ -189,15 +207,27 @@ def check_money(history: History) -> Check:
     return Check("money", ok, ", ".join(parts))
 
 
+def needed_alone(order: OpenOrder, catalog: Catalog) -> int:
+    """What an order freezes where it is in no pair: a sell its quantity, a buy its cost at its price, or stop price."""
+    instrument = catalog.instruments[order.symbol]
+    if order.side:
+        return order.leaves_lots * instrument.lot_base_units
+    return order.leaves_lots * (order.price_ticks or order.stop_price_ticks) * instrument.tick_lot_quote_units
+
+
 def check_frozen(history: History) -> Check:
-    """Frozen amounts of every account are what its open orders need."""
+    """Frozen amounts of every account are what its open orders need, a pair only the larger of the two."""
     need: dict[tuple[int, int], int] = {}
-    for account, _, symbol, side, price, leaves in history.open_orders().values():
-        instrument = history.catalog.instruments[symbol]
-        asset, amount = instrument.base, leaves * instrument.lot_base_units
-        if side == 0:
-            asset, amount = instrument.quote, leaves * price * instrument.tick_lot_quote_units
-        need[account, asset] = need.get((account, asset), 0) + amount
+    opened = history.open_orders()
+    for order_id, order in opened.items():
+        amount = needed_alone(order, history.catalog)
+        if order.pair:
+            other = needed_alone(opened[order.pair], history.catalog)
+            amount = amount if (amount, order_id) > (other, order.pair) else 0
+        if amount:
+            instrument = history.catalog.instruments[order.symbol]
+            held = order.account, instrument.base if order.side else instrument.quote
+            need[held] = need.get(held, 0) + amount
     has = {
         (account, asset): frozen
         for account, row in history.balances().items()

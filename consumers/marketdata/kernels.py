@@ -280,8 +280,8 @@ def _take(t, address):
     kind = np.int64(event.type)
     if kind == TRADE:
         _print(t, event)
-        fill(t, event.order_id, event.leaves_lots, event.qty_lots if event.flags & OF_AUCTION != 0 else 0)
-        fill(t, event.maker_order_id, event.maker_leaves_lots, event.qty_lots)
+        fill(t, event.order_id, event.leaves_lots, 0)
+        fill(t, event.maker_order_id, event.maker_leaves_lots, 0 if event.flags & OF_AUCTION != 0 else event.qty_lots)
     elif kind == ACCEPTED:
         accept(t, event, _terms_at(address))
     elif kind == CANCELLED:

@@ -15,7 +15,10 @@ FIRST_WAITING = int(OrderType.STOP)  # this order type and all behind it wait
 
 @inline
 def fill(t, order_id, leaves, shown_less):
-    """A trade left `leaves` of this order; where it stands in the book its shown slice is less by `shown_less`."""
+    """A trade left `leaves` of this order; a maker's shown slice is less by `shown_less`.
+
+    In an uncross both sides stand in the book and lose hidden lots first: 0.
+    """
     slot = find_order(t, order_id)
     if slot == 0:
         return

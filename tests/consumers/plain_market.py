@@ -101,8 +101,8 @@ class PlainFold:
                     self._pass_time(seq, ts_ns)
             if kind == TRADE:
                 self._trade(seq, ts_ns, side, symbol, price, qty)
-                self._fill(order_id, leaves, qty if flags & FLAG_AUCTION else 0)
-                self._fill(maker, maker_leaves, qty)
+                self._fill(order_id, leaves, 0)
+                self._fill(maker, maker_leaves, 0 if flags & FLAG_AUCTION else qty)
             elif kind == ACCEPTED:
                 stop = int(terms["order_type"][at]) in WAITING
                 self.orders[order_id] = Order(symbol, side, price, leaves, int(terms["display_lots"][at]), stop)
@@ -160,7 +160,10 @@ class PlainFold:
             order.shown_lots = lots
 
     def _fill(self, order_id: int, leaves: int, shown_less: int) -> None:
-        """A trade left `leaves` of this order; where it stands in the book its shown slice is less by `shown_less`."""
+        """A trade left `leaves` of this order; a maker's shown slice is less by `shown_less`.
+
+        In an uncross both sides stand in the book and lose hidden lots first: 0.
+        """
         order = self.orders.get(order_id)
         if order is None:
             return

@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from config.catalog import Catalog, load_instruments
-from config.json_commands import decode
+from config.catalog import Catalog
 from consumers.balances import process as balances_process
 from consumers.balances.store import BalanceTables, all_balances, wanted_busts
 from consumers.journal.writer import JournalWriter
@@ -19,16 +18,14 @@ from consumers.orders import process as orders_process
 from consumers.settlement import process as settlement_process
 from consumers.stored import StoredConsumer
 from engine.core import Engine
-from engine.state import Limits
 from ops.cli import main
 from ops.reconciliation import reconcile
 from ringbuf.codes import HAS_PRICE, HAS_QTY, NO_ID, EventType, Op, OrderType, Side, Tif
+from ringbuf.cuts import cut_places
 from ringbuf.records import COMMAND
-from tests.reference.engine import ReferenceEngine
-from tests.reference.stream import INSTRUMENTS, CommandStream
+from tests.consumers.engine_flow import LIMITS, reference_history
 
 EPOCH = 5
-LIMITS = Limits(max_orders=1 << 12, max_levels=1 << 12, max_accounts=1 << 8, max_balances=1 << 10, max_events=1024)
 DAY_NS = 86_400_000_000_000
 
 
@@ -104,7 +101,7 @@ def build(data: Path, events: np.ndarray, upto: dict[str, int] | None = None) ->
     writer.sync()
     writer.close()
     context = SimpleNamespace(data=data, epoch=EPOCH, name="nothing-runs-here")
-    ends = np.flatnonzero(events["flags"] & 1) + 1
+    ends = cut_places(events)
     for module in (balances_process, orders_process, settlement_process):
         consumer: StoredConsumer = module.consumer()
         stop = len(events)
@@ -132,34 +129,10 @@ def test_stores_of_a_random_run_reconcile(seed: int, tmp_path: Path) -> None:
 @pytest.mark.parametrize("seed", [1, 2])
 def test_stores_of_the_reference_stream_reconcile(seed: int, tmp_path: Path) -> None:
     """Everything a command can be: junk, halts, suspensions, listings in mid-run, busts into debt."""
-    engine, reference, source = Engine(LIMITS), ReferenceEngine(INSTRUMENTS), CommandStream(seed)
-    parts = [engine.run(catalog_of(INSTRUMENTS, tmp_path).seed_commands())]
-    known = Catalog.from_events(parts[0])
-    trades: dict[int, np.void] = {}
-    for _ in range(2500):
-        command = source.next()
-        source.saw(reference.run(command))
-        text = command.encode() if isinstance(command, str) else command
-        events = engine.run(np.atleast_1d(decode(text, known, trades.get)))
-        known.fold_all(events)
-        made = events[events["type"] == EventType.TRADE]
-        trades.update({int(made["seq"][i]): made[i] for i in range(len(made))})
-        parts.append(events)
-    build(tmp_path / "data", np.concatenate(parts))
+    events = reference_history(seed, 2500, tmp_path)
+    build(tmp_path / "data", events)
     _, checks = reconcile(tmp_path / "data")
     assert [vars(check) for check in checks if not check.ok] == [], f"seed {seed}"
-
-
-def catalog_of(instruments: dict[str, Any], folder: Path) -> Catalog:
-    """The instruments of the reference, by way of the file that they would stand in."""
-    lines = []
-    for table, rows in instruments.items():
-        for row in rows:
-            fields = [f"{name} = {json.dumps(value)}" for name, value in row.items()]
-            lines += [f"[[{table}]]", *fields, ""]
-    path = folder / "instruments.toml"
-    path.write_text("\n".join(lines))
-    return load_instruments(str(path))
 
 
 def test_stores_that_stand_apart_are_compared_each_at_its_own_sequence(tmp_path: Path) -> None:

@@ -7,14 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from config.catalog import Catalog
-from config.json_commands import decode
 from consumers.journal.checks import fill_checksums
 from consumers.marketdata import fold as fold_module
 from consumers.marketdata.fold import FoldError, MarketFold
 from consumers.marketdata.periods import HALF, capped, count
 from consumers.marketdata.tables import PERIOD
-from engine.core import Engine
 from ringbuf.codes import (
     FLAG_AUCTION,
     FLAG_LAST,
@@ -29,34 +26,15 @@ from ringbuf.codes import (
 from ringbuf.cuts import cut_places
 from ringbuf.jit import kernel
 from ringbuf.records import EVENT, EVENT_ORDER, EVENT_STATE
+from tests.consumers.engine_flow import EngineFlow, reference_history
 from tests.consumers.plain_auction import plain_indicative
 from tests.consumers.plain_market import PlainFold
 from tests.consumers.synthetic import Story
-from tests.consumers.test_against_engine import LIMITS, catalog_of, history
-from tests.reference.engine import ReferenceEngine
-from tests.reference.stream import INSTRUMENTS, CommandStream
+from tests.consumers.test_against_engine import history
 
 WAITING = (
     OrderType.STOP, OrderType.STOP_LIMIT, OrderType.TAKE_PROFIT, OrderType.TAKE_PROFIT_LIMIT, OrderType.TRAILING_STOP
 )  # fmt: skip
-
-
-def reference_history(seed: int, steps: int, folder: Path) -> np.ndarray:
-    """Everything a command can be: icebergs, stops, expiry, halts, suspensions, listings in mid-run, busts."""
-    engine, reference, source = Engine(LIMITS), ReferenceEngine(INSTRUMENTS), CommandStream(seed)
-    parts = [engine.run(catalog_of(INSTRUMENTS, folder).seed_commands())]
-    known = Catalog.from_events(parts[0])
-    trades: dict[int, np.void] = {}
-    for _ in range(steps):
-        command = source.next()
-        source.saw(reference.run(command))
-        text = command.encode() if isinstance(command, str) else command
-        events = engine.run(np.atleast_1d(decode(text, known, trades.get)))
-        known.fold_all(events)
-        made = events[events["type"] == EventType.TRADE]
-        trades.update({int(made["seq"][i]): made[i] for i in range(len(made))})
-        parts.append(events)
-    return np.concatenate(parts)
 
 
 def pieces_of(events: np.ndarray, seed: int) -> Iterator[np.ndarray]:
@@ -103,6 +81,17 @@ def test_everything_a_command_can_be_gives_the_same_records(seed: int, tmp_path:
     events = reference_history(seed, 3000, tmp_path)
     assert {EventType.AMENDED, EventType.HALTED, EventType.BUSTED} <= set(events["type"].tolist()), f"seed {seed}"
     assert_same(events, seed)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_depth_is_the_engines_after_every_command(seed: int, tmp_path: Path) -> None:
+    flow, fold = EngineFlow(seed + 20, tmp_path), MarketFold(1, lambda symbol, seq: None)
+    for number, events in enumerate(flow.events(2500)):
+        fold.apply(events)
+        fold.forget()
+        for instrument in flow.catalog.instruments:
+            expected = flow.engine.depth(instrument.id)
+            assert fold.depth(instrument.id) == expected, f"seed {seed}, command {number}, {instrument.symbol}"
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -139,7 +139,7 @@ def test_the_trades_of_an_uncross_take_hidden_lots_of_both_sides(market: Market)
     assert of(told, "status", "status") == [("open",)] and of(told, "auction", "price") == []
     assert of(told, "trade", "price", "side") == [(instrument.price_text(50), "buy")]
     assert market.consumer.fold.depth(0) == ([], [(48, 5)])
-    market.state(SymbolState.AUCTION)  # the reference price is that of the uncross now
+    market.state(SymbolState.AUCTION, reference=50)
     market.order(BUY, 60, 20)
     assert of(market.commit(), "auction", "price")[-1] == (instrument.price_text(50),)
     market.state(SymbolState.CLOSED)
