@@ -89,7 +89,7 @@ class ReferenceEngine:
             raise Refused("unknown_account")
         if op in (*commands.NAMES_SYMBOL, "mass_cancel", "halt", "resume") and "symbol" in command:
             if command["symbol"] not in self.instruments:
-                raise Refused("unknown_symbol")
+                raise Refused("unknown_symbol", as_good=("malformed",))  # what has no symbol's units can't be measured
         run: Callable[..., None] = getattr(self, f"_{op}")
         run(command)
 

@@ -55,9 +55,9 @@ def _terms(engine: "ReferenceEngine", member: Command, fields: Command) -> Order
         if unread is not None:
             return unread
         if account is None:
-            return Refused("unknown_account", as_good=("unknown_symbol",))
+            return Refused("unknown_account", as_good=("unknown_symbol", "malformed"))
         if member["symbol"] not in engine.instruments:
-            return Refused("unknown_symbol")
+            return Refused("unknown_symbol", as_good=("malformed",))
         return placed_terms(engine, member, [])
     except Refused as refused:
         return refused

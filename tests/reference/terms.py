@@ -31,7 +31,8 @@ def placed_terms(engine: "ReferenceEngine", command: Command, more_reasons: list
     takes = _takes(engine, instrument, command, stop_price, plain)
     reasons += _state_reasons(engine, command["account"], instrument, takes)
     reasons += _unit_reasons(instrument, (price, stop_price), qty, qty)
-    _refuse(reasons or _notional_reasons(instrument, stop_price if price is None else price, qty))
+    reasons += _notional_reasons(instrument, stop_price if price is None else price, qty)
+    _refuse(reasons)
     display = instrument.lot.count(command["display_qty"]) if "display_qty" in command else None
     trail = instrument.tick.count(command["trail"]) if "trail" in command else None
     return Order(
@@ -59,11 +60,11 @@ def amended_terms(engine: "ReferenceEngine", command: Command, order: Order) -> 
     reasons += _state_reasons(engine, order.account, instrument, takes)
     resulting = order.leaves if qty is None else qty  # an amend that keeps its quantity is measured by that
     reasons += _unit_reasons(instrument, (price, stop_price), qty, resulting)
+    new_price = order.price if price is None else price
+    new_stop = order.stop_price if stop_price is None else stop_price
+    reasons += _notional_reasons(instrument, new_stop if new_price is None else new_price, resulting)
     _refuse(reasons)
-    new_price = order.price if price is None else price.numerator
-    new_stop = order.stop_price if stop_price is None else stop_price.numerator
-    _refuse(_notional_reasons(instrument, new_stop if new_price is None else new_price, resulting))
-    return new_price, int(resulting), new_stop
+    return _whole(new_price), int(resulting), _whole(new_stop)
 
 
 def _takes(
@@ -109,12 +110,12 @@ def _unit_reasons(
 
 def _notional_reasons(instrument: Instrument, price: Fraction | int | None, qty: Fraction | int | None) -> list[str]:
     """Price × quantity, or stop_price × quantity of what has no price, is too little."""
-    if price is None or qty is None or instrument.cost(int(price), int(qty)) >= instrument.min_notional:
+    if price is None or qty is None or price * qty * instrument.tick_lot_quote_units >= instrument.min_notional:
         return []
     return ["notional_too_small"]
 
 
-def _whole(units: Fraction | None) -> int | None:
+def _whole(units: Fraction | int | None) -> int | None:
     return None if units is None else units.numerator
 
 
