@@ -29,6 +29,7 @@ from ringbuf.records import EVENT, EVENT_ORDER, EVENT_STATE
 from tests.consumers.engine_flow import EngineFlow, reference_history
 from tests.consumers.plain_auction import plain_indicative
 from tests.consumers.plain_market import PlainFold
+from tests.consumers.reference_flow import ReferenceFlow
 from tests.consumers.synthetic import Story
 from tests.consumers.test_against_engine import history
 
@@ -92,6 +93,34 @@ def test_the_depth_is_the_engines_after_every_command(seed: int, tmp_path: Path)
         for instrument in flow.catalog.instruments:
             expected = flow.engine.depth(instrument.id)
             assert fold.depth(instrument.id) == expected, f"seed {seed}, command {number}, {instrument.symbol}"
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_depth_and_uncrosses_are_the_references_after_every_command(seed: int) -> None:
+    """Auctions, too: what was told last before an uncross is its price and volume."""
+    flow, fold = ReferenceFlow(seed), MarketFold(1, lambda symbol, seq: None)
+    told: dict[int, tuple[int, ...]] = {}  # price, volume, reference price of then
+    uncrossed = 0
+    for number, events in enumerate(flow.events(2500)):
+        fold.apply(events)
+        begins = np.flatnonzero(np.isin(events["type"], (EventType.STATE, EventType.RESUMED)))[:1].tolist()
+        for event in events[events["type"] == EventType.UNCROSSED]:
+            state, symbol = events[begins[0]], int(event["symbol"])
+            price, volume, reference = told.get(symbol, (0, 0, 0))
+            # an expiry before it, or a reference price with it, changes what was told
+            if volume and not begins[0] and (state["type"] == EventType.RESUMED or state["price_ticks"] == reference):
+                assert (price, volume) == (event["price_ticks"], event["qty_lots"]), f"seed {seed}, command {number}"
+                uncrossed += 1
+        records = fold.take()
+        for row in records[records["type"] == MarketType.STATUS]:
+            told.pop(int(row["symbol"]), None)
+        for row in records[records["type"] == MarketType.AUCTION]:
+            reference = flow.listed[row["symbol"]].reference or 0
+            told[int(row["symbol"])] = int(row["price_ticks"]), int(row["qty_lots"]), reference
+        for symbol, instrument in enumerate(flow.listed):
+            expected = flow.depth(instrument)
+            assert fold.depth(symbol) == expected, f"seed {seed}, command {number}, {instrument.symbol}"
+    assert uncrossed > 0, f"seed {seed}"
 
 
 @pytest.mark.parametrize("seed", range(4))
