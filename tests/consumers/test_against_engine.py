@@ -20,8 +20,8 @@ from consumers.stored import StoredConsumer
 from engine.core import Engine
 from ops.cli import main
 from ops.reconciliation import reconcile
-from ringbuf.codes import HAS_PRICE, HAS_QTY, NO_ID, EventType, Op, OrderType, Side, Tif
-from ringbuf.cuts import cut_places
+from ringbuf.codes import HAS_PRICE, HAS_QTY, NO_ID, STEP_SESSION, EventType, Op, OrderType, Side, Tif
+from ringbuf.cuts import cut_places, cuts
 from ringbuf.records import COMMAND
 from tests.consumers.engine_flow import LIMITS, reference_history
 
@@ -186,6 +186,19 @@ def test_a_trade_is_traced_through_nine_steps(tmp_path: Path, ask: Ask) -> None:
     assert order["order"]["order_id"] == trade["order_id"] and int(trade["seq"]) in order["seqs"]
     assert "error" in ask("trace", str(len(events) + 1), code=1)
     assert main(["trace", "nonsense", "--data", str(tmp_path)]) == 2
+
+
+def test_the_engines_own_steps_are_traced_as_nobodys_answer(tmp_path: Path, ask: Ask) -> None:
+    events = reference_history(3, 800, tmp_path)
+    build(tmp_path, events)
+    step = events[(events["type"] == EventType.TRIGGERED) & (events["session"] == STEP_SESSION)][0]
+    record = ask("trace", str(step["seq"]))["steps"][0]["records"][0]
+    assert record["type"] == "triggered" and record["session"] is None and "request_id" not in record
+    order = ask("query", "order", str(step["order_id"]))
+    assert order["triggered"] is True and "stop_price" in order and order["status"] != "waiting"
+    inside = int(np.flatnonzero(~cuts(events))[0]) + 1  # a sequence in the middle of a command
+    assert ask("replay", "--to", str(inside))["whole"] is False
+    assert ask("replay", "--to", str(len(events)))["whole"] is True
 
 
 def test_verbs_answer_from_the_stores(tmp_path: Path, ask: Ask) -> None:

@@ -9,11 +9,11 @@ from config.settings import JournalSettings, RiskSettings, Settings
 from consumers.risk.fold import Alert, RiskFold
 from consumers.risk.process import Risk, main
 from consumers.risk.queries import alerts
-from ringbuf.codes import FLAG_LAST, EventType, Op
+from ringbuf.codes import FLAG_LAST, NO_ACCOUNT, EventType, Op, OrderType, Reason
 from ringbuf.cursor import CursorState
 from ringbuf.lanes import Lanes, _lines
 from ringbuf.layout import head_offset
-from ringbuf.records import COMMAND, RECORD_SIZE
+from ringbuf.records import COMMAND, EVENT, EVENT_LISTED_INSTRUMENT, EVENT_ORDER, RECORD_SIZE
 from ringbuf.ring import Ring
 from ringbuf.ring_kernels import read_i64
 from tests.consumers.pipeline_parts import Place, cursor_of, fork, kill, publish, ring_in, start_journal, stop, until
@@ -56,6 +56,39 @@ def test_a_suspended_account_is_not_suspended_again_until_it_is_let_go() -> None
     for account in {a.account for a in found}:
         times = sum(a.account == account for a in found)
         assert 1 <= times <= 1 + int((freed["account"] == account).sum()), f"seed 3, account {account}"
+
+
+def by_hand(*rows: dict[str, int]) -> np.ndarray:
+    """Events of one account in one symbol, each ended by its own flag unless it says otherwise."""
+    events = np.zeros(len(rows), EVENT)
+    events["seq"], events["account"], events["flags"] = np.arange(1, len(rows) + 1), 7, FLAG_LAST
+    for event, row in zip(events, rows, strict=True):
+        terms = event.view(EVENT_ORDER)
+        for name, value in row.items():
+            (terms if name in ("order_type", "stop_price_ticks") else event)[name] = value
+    return events
+
+
+def test_what_waits_as_a_market_order_is_judged_at_its_stop_price_and_trailing_breaks_nothing() -> None:
+    for kind in (OrderType.STOP, OrderType.TAKE_PROFIT, OrderType.TRAILING_STOP):
+        placed = {"order_type": kind, "stop_price_ticks": 300, "qty_lots": 4, "leaves_lots": 4}
+        events = by_hand(
+            {"type": EventType.LISTED_INSTRUMENT},
+            {"type": EventType.ACCEPTED, **placed},
+            {"type": EventType.AMENDED, "reason": Reason.TRAILED, **placed},
+        )
+        events[:1].view(EVENT_LISTED_INSTRUMENT)["tick_lot_quote_units"] = 2
+        found = [
+            (alert.seq, alert.kind, alert.value) for alert in folded(events, RiskSettings(max_order_notional=1000))
+        ]
+        assert found == [(2, "order_notional", 2400)], kind.name
+
+
+def test_open_orders_are_counted_though_a_volatility_halt_ends_the_command() -> None:
+    placed = {"type": EventType.ACCEPTED, "qty_lots": 4, "leaves_lots": 4}
+    halt = {"type": EventType.HALTED, "reason": Reason.VOLATILITY, "account": NO_ACCOUNT}
+    events = by_hand(placed, {**placed, "flags": 0}, halt)
+    assert [(a.seq, a.kind) for a in folded(events, RiskSettings(max_open_orders=1))] == [(3, "open_orders")]
 
 
 def start(place: Place) -> int:
