@@ -88,7 +88,7 @@ def ring_room(addr):  # type: ignore[no-untyped-def]
 
     Where something gates, an eighth of the ring, at most 128 records, is kept back: so a writer that claims some
     records ahead never claims one that the gating reader has yet to read. Looks at the gating cursor itself only
-    when the remembered sequence leaves less than half of the ring.
+    when the remembered sequence leaves less than five eighths of the ring: who waits for more than that waits for ever.
     """
     capacity = load(addr + _CAPACITY_AT)
     gate = load_relaxed(addr + GATE_AT)
@@ -99,7 +99,7 @@ def ring_room(addr):  # type: ignore[no-untyped-def]
     if kept > CLAIM_RESERVE:
         kept = CLAIM_RESERVE
     room = capacity - kept - (published - load(addr + WRITER_GATE_AT))
-    if room * 2 < capacity:
+    if room * 8 < capacity * 5:
         passed = load_acquire(addr + gate + _SEQUENCE_AT)
         store(addr + WRITER_GATE_AT, passed)
         room = capacity - kept - (published - passed)
