@@ -19,6 +19,7 @@ from config.command_text import (
 )
 from config.decimals import MAX_UNITS, split_decimal
 from ringbuf.codes import (
+    CMD_PAIRED,
     CMD_POST_ONLY,
     HAS_BUDGET,
     HAS_DISPLAY,
@@ -109,6 +110,7 @@ def _read_pair(draft: Draft, fields: dict[str, Any]) -> None:
     if draft.type not in _WAITING:
         raise Malformed("oco_client_id: expected on orders that wait for a stop_price only")
     draft.orig_client_id = read_whole(fields, "oco_client_id", 0, MAX_UNITS)
+    draft.flags |= CMD_PAIRED
 
 
 def _budget(fields: dict[str, Any], instrument: Instrument | None) -> int:

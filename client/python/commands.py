@@ -9,6 +9,7 @@ import numpy as np
 from ringbuf.codes import (
     CMD_GROUP,
     CMD_ONE_SIDE,
+    CMD_PAIRED,
     CMD_POST_ONLY,
     GROUP_MAX,
     HAS_BUDGET,
@@ -91,6 +92,7 @@ def place(
     _give(command, price_ticks=(trail_ticks, HAS_TRAIL))
     if oco_client_id is not None:
         command["orig_client_id"] = oco_client_id
+        command["flags"] |= np.uint8(CMD_PAIRED)
     return command
 
 

@@ -4,7 +4,7 @@ import numpy as np
 
 from ringbuf.codes import EventType
 
-_ABOUT_ORDERS = (EventType.TRADE, EventType.CANCELLED, EventType.AMENDED)
+_ABOUT_ORDERS = (EventType.TRADE, EventType.CANCELLED, EventType.AMENDED, EventType.TRIGGERED)
 
 
 class Routes:
@@ -45,7 +45,7 @@ class Routes:
             taker = self._gone_if(order_id, int(event["leaves_lots"]) == 0)
             maker = self._gone_if(maker_id, int(event["maker_leaves_lots"]) == 0)
             return [session for session in (taker, maker) if session is not None]
-        if kind in (EventType.CANCELLED, EventType.AMENDED):
+        if kind in _ABOUT_ORDERS:
             session = self._gone_if(order_id, kind == EventType.CANCELLED)
             return [] if session is None else [session]
         return []

@@ -10,6 +10,7 @@ from config.json_commands import decode, explain
 from ringbuf.codes import (
     CMD_DECIMAL,
     CMD_ONE_SIDE,
+    CMD_PAIRED,
     HAS_DISPLAY,
     HAS_EXPIRE,
     HAS_MIN,
@@ -139,7 +140,8 @@ def test_a_pair_is_named_by_a_waiting_order_only() -> None:
         fields = order(kind, oco_client_id=0)
         assert is_taken(fields) == (kind in WAITING), kind
         if kind in WAITING:
-            assert decode(fields, CATALOG)["orig_client_id"] == 0
+            command = decode(fields, CATALOG)
+            assert (command["orig_client_id"], command["flags"]) == (0, CMD_PAIRED)
     for value in (-1, "5", 2**63, 1.0, True):
         assert not is_taken(order("stop", oco_client_id=value))
 

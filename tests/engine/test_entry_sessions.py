@@ -185,6 +185,29 @@ def test_a_record_that_calls_itself_a_disconnect_is_malformed(client: Client) ->
     assert np.frombuffer(client.frame(), EVENT)["reason"][0] == Reason.MALFORMED
 
 
+# --- orders that go on by themselves ----------------------------------------------------------------------------------
+
+
+def test_who_placed_a_stop_hears_of_its_trigger_and_its_trades(client: Client, other: Client) -> None:
+    holder, buyer = funded(client, "BTC"), funded(other)
+    stop = {"op": "place", "account": holder, "client_id": 2, "symbol": "BTC-USDT", "side": "sell", "type": "stop",
+            "stop_price": "70.00", "qty": "0.5"}  # fmt: skip
+    waiting = client.ask(stop)
+    assert (waiting["type"], waiting["stop_price"], waiting["order_type"]) == ("accepted", "70.00", "stop")
+    paired = client.ask(stop | {"type": "take_profit", "stop_price": "80.00", "client_id": 3, "oco_client_id": 2})
+    assert (paired["type"], paired["oco_client_id"]) == ("accepted", 2)
+    other.send(place(buyer, 2, "buy", "60.00", "0.7"))
+    client.send(place(holder, 4, "sell", "60.00", "0.1"))
+    assert [client.answer()["type"] for _ in range(2)] == ["accepted", "trade"]
+    told = [client.answer() for _ in range(3)]
+    assert [(each["type"], each.get("reason")) for each in told] == [
+        ("cancelled", "oco"), ("triggered", None), ("trade", None),
+    ]  # fmt: skip
+    assert told[1]["order_id"] == told[2]["order_id"] == waiting["order_id"] and told[2]["leaves"] == "0.0000"
+    assert [other.answer()["type"] for _ in range(3)] == ["accepted", "trade", "trade"]
+    assert client.is_silent()
+
+
 # --- groups -----------------------------------------------------------------------------------------------------------
 
 
