@@ -58,7 +58,7 @@ def test_a_second_feed_of_the_same_file_changes_nothing(running: Pipeline, tmp_p
 
 
 def test_listings_busts_blank_and_malformed_lines_go_their_way(running: Pipeline, tmp_path: Path, via: str) -> None:
-    lines = [
+    lines: list[dict[str, Any]] = [
         {"op": "list_asset", "name": "SOL", "decimals": 9},
         {"op": "deposit", "account": 1, "client_id": 1, "asset": "SOL", "amount": "5"},
         {"op": "deposit", "account": 2, "client_id": 1, "asset": "USDT", "amount": "500"},
@@ -80,6 +80,34 @@ def test_listings_busts_blank_and_malformed_lines_go_their_way(running: Pipeline
     assert (found["answered"], found["rejected"], found["trades"]) == (10, 2, 1)
     events, _ = history(running.data)
     assert np.count_nonzero(events["type"] == EventType.BUSTED) == 1
+
+
+def test_groups_go_whole_through_a_lane_that_is_often_full(tmp_path: Path, via: str) -> None:
+    lines: list[dict[str, Any]] = [
+        {"op": "deposit", "account": 1, "client_id": 1, "asset": "USDT", "amount": "1000000", "ts_ns": 1},
+    ]
+    order: dict[str, Any] = {
+        "op": "place",
+        "symbol": "BTC-USDT",
+        "side": "buy",
+        "type": "limit",
+        "price": "10",
+        "qty": "0.01",
+    }
+    sizes = [1, 3, 16, 2, 5]
+    client_id = 2
+    for size in sizes * 12:
+        members = [order | {"client_id": client_id + at} for at in range(size)]
+        client_id += size
+        lines.append({"op": "group", "account": 1, "commands": members, "ts_ns": 1})
+        lines.append({**order, "account": 1, "client_id": client_id, "ts_ns": 1})
+        client_id += 1
+    path = write_lines(tmp_path / "commands.jsonl", iter(lines))
+    with pipeline(tmp_path, config="[ring]\nlane_capacity = 64\n") as running:
+        running.start(["journal", "engine", "entry"])
+        found = running.report("feed", str(path), "--via", via)
+        assert found["answered"] == client_id - 1 and found["resumed"] == 0
+        assert differs_from_match(running.data, path, tmp_path / "match") == ""
 
 
 def test_a_rate_is_kept_to(running: Pipeline, tmp_path: Path) -> None:
