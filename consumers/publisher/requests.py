@@ -58,7 +58,7 @@ class Answers:
         with self.view.snapshot() as txn:
             catalog = read_catalog(txn, self.view)
             if op == "symbols":
-                rows = [{"id": each.id, **each.to_dict()} for each in catalog.instruments]
+                rows = [{"id": each.id, **each.to_dict()} for each in catalog.instruments if each.listed]
                 return {"epoch": self.epoch, "instruments": rows}
             return self._snapshot(txn, catalog, asked) if op == "snapshot" else self._replay(txn, catalog, asked)
 

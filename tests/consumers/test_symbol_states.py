@@ -173,6 +173,7 @@ def test_a_delisted_symbol_ends_and_no_halt_of_all_brings_it_back(market: Market
     assert len(of(told, "depth", "bids")) == 2
     assert market.ask("snapshot", symbol="BTC-USDT")["status"] == "delisted"
     assert market.ask("snapshot", symbol="ETH-USDT")["status"] == "halted"
+    assert [row["symbol"] for row in market.ask("symbols")["instruments"]] == ["ETH-USDT"]
     assert market.answers is not None and not market.answers.catalog().instruments[0].listed
 
 
