@@ -21,7 +21,7 @@ from engine.checks import (
     whole_steps,
 )
 from engine.compose import add_flag, head_word, name_symbol, open_event, reject, request_of
-from engine.levels import has_level_room
+from engine.levels import has_level_room, has_page_room
 from engine.matching import fill_terms, match, terms_of
 from engine.orders import UNKNOWN_ORDER, names_target, target_of, touches
 from engine.state import PAIRED, POST_ONLY, instrument_at, order_at, terms_at
@@ -139,7 +139,7 @@ def _move_reason(state, slot, price, qty, stop):
     freezes_at = price if is_priced(order.order_type * 1) else stop
     if lots_covered(state, order.account * 1, symbol, side, freezes_at, freed) < qty:
         return INSUFFICIENT_FUNDS
-    if not has_level_room(state):
+    if not (has_page_room(state) if waits else has_level_room(state)):  # what waits has a level reserved
         return BOOK_FULL
     return NONE
 

@@ -57,9 +57,13 @@ def _free_node(state, slot):
 @outline
 def has_level_room(state):
     """Can one more isolated price be stored, whatever it is? (22 pages: a new path and a taller root)"""
-    node_room = state.max_nodes - 1 - state.node_count
-    level_room = state.level_free != 0 or state.level_next < state.max_levels
-    return level_room and node_room >= 22
+    return has_page_room(state) and state.level_count + state.reserved_levels < state.max_levels - 1
+
+
+@inline
+def has_page_room(state):
+    """Are there pages for a new path and a taller root?"""
+    return state.max_nodes - 1 - state.node_count >= 22
 
 
 @inline
@@ -150,6 +154,7 @@ def level_for(state, symbol, side, price_ticks):
     node.bits |= 1 << index
     node.children[index] = slot
     book.levels += 1
+    state.level_count += 1
     if book.best == 0 or key < price_key(side, level_at(state, book.best).price_ticks):
         book.best = slot
     return slot
@@ -190,6 +195,7 @@ def remove_level(state, symbol, side, slot):
     level.leaf = state.level_free
     state.level_free = slot
     book.levels -= 1
+    state.level_count -= 1
     node = node_at(state, leaf)
     node.bits &= ~(1 << (key & 63))
     if node.bits == 0:

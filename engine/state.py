@@ -55,6 +55,8 @@ STATE = np.dtype(
         ("order_count", "<i8"),
         ("level_next", "<i8"),
         ("level_free", "<i8"),
+        ("level_count", "<i8"),
+        ("reserved_levels", "<i8"),  # waiting orders less their levels: each can come to need one of its own
         ("node_next", "<i8"),
         ("node_free", "<i8"),
         ("node_count", "<i8"),

@@ -12,7 +12,7 @@ from engine.apply import apply_event, finish_event, order_event_at
 from engine.book import frozen_alone
 from engine.compose import OUT_TYPE, add_flag, head_word, open_event, request_of, seal
 from engine.expiry import first_to_expire, is_expiry_due
-from engine.levels import has_level_room
+from engine.levels import has_page_room
 from engine.matching import end_order, end_pair, fill_terms, market_limit, match, terms_of
 from engine.state import PAIRED, STATE_TYPE, STP_MASK, account_at, instrument_at, order_at, terms_at
 from engine.waiting import is_priced, next_to_trail, trailed_stop
@@ -49,7 +49,7 @@ def trigger(state, out, slot):
     event.released = released
     apply_event(state, address)
     if order.order_type == LIMIT:
-        if has_level_room(state):
+        if has_page_room(state):
             match(state, out, slot, order.price_ticks)
         else:
             end_order(state, out, slot, RISK, request_of(out, order))

@@ -6,7 +6,7 @@ which they will enter; `engine.steps` lets them in when the command that printed
 """
 
 from engine.book import append_to_queue, leave_queue
-from engine.levels import has_level_room
+from engine.levels import has_page_room
 from engine.state import HIT, QUEUES, instrument_at, level_at, order_at, side_at, terms_at
 from ringbuf.codes import OrderType, Side, SymbolState
 from ringbuf.jit import inline, outline
@@ -84,7 +84,9 @@ def enter_waiting(state, slot):
     """Join the back of those that wait at the order's stop price."""
     order = order_at(state, slot)
     queue = waiting_queue(order.side * 1, order.order_type * 1)
+    levels = state.level_count
     append_to_queue(state, slot, queue, terms_at(state, slot).stop_price_ticks, order.leaves_lots)
+    state.reserved_levels += 1 - (state.level_count - levels)
     watch_prints(state, order.symbol * 1)
 
 
@@ -96,8 +98,15 @@ def leave_waiting(state, slot):
     if order.stp_flags & HIT != 0:
         _leave_hits(state, slot)
     elif order.level != 0:
-        leave_queue(state, slot, waiting_queue(order.side * 1, order.order_type * 1), order.leaves_lots)
+        _leave_stop_queue(state, slot, waiting_queue(order.side * 1, order.order_type * 1))
         watch_prints(state, symbol)
+
+
+@inline
+def _leave_stop_queue(state, slot, queue):
+    levels = state.level_count
+    leave_queue(state, slot, queue, order_at(state, slot).leaves_lots)
+    state.reserved_levels -= 1 - (levels - state.level_count)
 
 
 @inline
@@ -115,6 +124,7 @@ def _leave_hits(state, slot):
     else:
         instrument.hit_tail = before
     order.stp_flags = order.stp_flags & ~HIT
+    state.reserved_levels -= 1
 
 
 @outline
@@ -130,6 +140,7 @@ def append_to_hits(state, slot):
     else:
         instrument.hit_head = slot
     instrument.hit_tail = slot
+    state.reserved_levels += 1
     order.stp_flags = order.stp_flags | HIT
     mark_due(state, order.symbol * 1)
 
@@ -141,7 +152,7 @@ def look_at_print(state, symbol, price_ticks):
         book = side_at(state, symbol, queue)
         while book.best != 0 and reaches(queue, level_at(state, book.best).price_ticks, price_ticks):
             slot = level_at(state, book.best).head * 1
-            leave_queue(state, slot, queue, order_at(state, slot).leaves_lots)
+            _leave_stop_queue(state, slot, queue)
             append_to_hits(state, slot)
     instrument = instrument_at(state, symbol)
     if instrument.trail_head != 0:
@@ -198,7 +209,7 @@ def trailed_stop(state, slot):
     order = order_at(state, slot)
     instrument = instrument_at(state, order.symbol)
     terms = terms_at(state, slot)
-    if instrument.print_high == 0 or order.stp_flags & HIT != 0 or not has_level_room(state):
+    if instrument.print_high == 0 or order.stp_flags & HIT != 0 or not has_page_room(state):
         return 0
     if order.side == BUY:
         stop = (

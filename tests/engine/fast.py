@@ -10,8 +10,18 @@ from config.instruments import build_catalog
 from config.json_commands import decode
 from config.json_events import encode
 from engine.core import Engine
-from engine.state import ASSET, BALANCE, INSTRUMENT, ORDER, Limits
-from ringbuf.codes import CMD_DISCONNECT, FLAG_LAST, NO_ID, NO_SYMBOL, EventType, Op, Side
+from engine.state import ASSET, BALANCE, INSTRUMENT, ORDER, PAIRED, TERMS, Limits
+from ringbuf.codes import (
+    CMD_DISCONNECT,
+    FLAG_LAST,
+    NO_ID,
+    NO_SYMBOL,
+    STEP_SESSION,
+    EventType,
+    Op,
+    OrderType,
+    Side,
+)
 from ringbuf.records import COMMAND
 
 Event = dict[str, Any]
@@ -40,8 +50,9 @@ class FastEngine:
 
     def _answer(self, commands: np.ndarray) -> list[Event]:
         events = self.engine.run(commands)
-        lasts = np.flatnonzero(events["flags"] & FLAG_LAST)
-        assert len(lasts) == len(commands) and lasts[-1] == len(events) - 1, "one FLAG_LAST a command, at its end"
+        lasts = events[(events["flags"] & FLAG_LAST) != 0]
+        answers = np.count_nonzero(lasts["session"] != STEP_SESSION)
+        assert answers == len(commands) and events[-1]["flags"] & FLAG_LAST, "one FLAG_LAST a command, and one a step"
         self.catalog.fold_all(events)
         self.records.append(events)
         for event in events[events["type"] == EventType.TRADE]:
@@ -83,19 +94,33 @@ def check_frozen(engine: Engine) -> None:
     """
     state, expected = engine.state, dict[int, int]()
     instruments = state.view("instruments", INSTRUMENT, int(state.record["instrument_count"]))
-    orders = state.view("orders", ORDER, int(state.record["order_next"]))
-    for order in orders[orders["order_id"] != 0]:
-        instrument = instruments[order["symbol"]]
-        leaves, price = int(order["leaves_lots"]), int(order["price_ticks"])
-        if order["side"] == Side.BUY:
-            asset, amount = int(instrument["quote"]), leaves * price * int(instrument["tick_lot_quote_units"])
-        else:
-            asset, amount = int(instrument["base"]), leaves * int(instrument["lot_base_units"])
-        assert leaves > 0 and amount > 0, f"order {order['order_id']} is open with {leaves} lots"
+    count = int(state.record["order_next"])
+    orders = state.view("orders", ORDER, count)
+    begin = state.limits.max_orders * ORDER.itemsize
+    terms = state.tables["orders"][begin : begin + count * TERMS.itemsize].view(TERMS)
+
+    def alone(slot: int) -> int:
+        order, instrument = orders[slot], instruments[orders[slot]["symbol"]]
+        leaves = int(order["leaves_lots"])
+        if order["side"] == Side.SELL:
+            return leaves * int(instrument["lot_base_units"])
+        priced = order["order_type"] in (OrderType.LIMIT, OrderType.STOP_LIMIT, OrderType.TAKE_PROFIT_LIMIT)
+        price = int(order["price_ticks"]) if priced else int(terms[slot]["stop_price_ticks"])
+        return leaves * price * int(instrument["tick_lot_quote_units"])
+
+    for slot in np.flatnonzero(orders["order_id"]).tolist():
+        order, instrument = orders[slot], instruments[orders[slot]["symbol"]]
+        amount, pair = alone(slot), int(terms[slot]["pair"]) if order["stp_flags"] & PAIRED else 0
+        assert order["leaves_lots"] > 0 and amount > 0, f"order {order['order_id']} is open with nothing left"
+        if pair:  # the larger of the two, once
+            assert int(terms[pair]["pair"]) == slot, f"order {order['order_id']} is paired one way only"
+            amount = max(amount, alone(pair)) if slot < pair else 0
+        asset = int(instrument["quote" if order["side"] == Side.BUY else "base"])
         key = ((int(order["account"]) << 32) | asset) + 1
         expected[key] = expected.get(key, 0) + amount
     cells = state.view("balances", BALANCE, int(state.record["balance_mask"]) + 1)
     held = cells[cells["frozen"] != 0]
+    expected = {key: amount for key, amount in expected.items() if amount}
     frozen = dict(zip(held["key"].tolist(), held["frozen"].tolist(), strict=True))
     assert frozen == expected, f"frozen {frozen}, the open orders' {expected} (by account slot << 32 | asset, + 1)"
 
