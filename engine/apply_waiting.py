@@ -95,20 +95,29 @@ def replace_terms(state, slot, address):
     order.price_ticks = event.price_ticks
     if is_waiting_type(order.order_type * 1):
         terms_at(state, slot).stop_price_ticks = event.stop_price_ticks
-    if event.reason == TRAILED:
-        if is_reached(state, order.symbol * 1, order.side * 1, order.order_type * 1, event.stop_price_ticks):
-            append_to_hits(state, slot)
-        else:
-            enter_waiting(state, slot)
-        return
     order.leaves_lots = event.leaves_lots
+    _count_as_new(state, slot, event.seq)
+    if event.reason != TRAILED:
+        state.active = slot
+    elif is_reached(state, order.symbol * 1, order.side * 1, order.order_type * 1, event.stop_price_ticks):
+        append_to_hits(state, slot)
+    else:
+        enter_waiting(state, slot)
+
+
+@outline
+def _count_as_new(state, slot, seq):
+    """The order counts as accepted now: youngest of its account, and among those of its expiry and of what trails."""
     remove_from_account(state, slot)
     append_to_account(state, slot)
+    order = order_at(state, slot)
     if order.stp_flags & EXPIRES != 0:
         leave_expiry(state, slot)
-        terms_at(state, slot).age = event.seq
+        terms_at(state, slot).age = seq
         enter_expiry(state, slot)
-    state.active = slot
+    if order.order_type == TRAILING_STOP:
+        leave_trailing(state, slot)
+        enter_trailing(state, slot)
 
 
 @outline

@@ -100,14 +100,6 @@ def _freed_by(state, slot, stop, frozen):
 
 
 @outline
-def _trail_all(state, out, symbol):
-    slot = next_to_trail(state, symbol)
-    while slot != 0 and out.count < state.max_events - 1:
-        _trail(state, out, slot)
-        slot = next_to_trail(state, symbol)
-
-
-@outline
 def _take_step(state, out, now_ns):
     """One step; there is one to take."""
     out.open = 0
@@ -121,7 +113,7 @@ def _take_step(state, out, now_ns):
         symbol = state.due_head - 1
         instrument = instrument_at(state, symbol)
         if instrument.print_high != 0:
-            _trail_all(state, out, symbol)
+            _trail(state, out, next_to_trail(state, symbol))
         else:
             trigger(state, out, instrument.hit_head)
     else:

@@ -18,7 +18,7 @@ from tests.reference.shrink import shrink
 from tests.reference.stream import CommandStream, instruments
 
 # What of tests.reference.features the real engine can do; streams and cases with more are left out.
-SUPPORTED: frozenset[str] = ORDERS
+SUPPORTED: frozenset[str] = ORDERS | {"trailing", "oco"}
 LIMIT_NAMES = {field.name for field in fields(Limits)}
 
 Command = dict[str, Any] | str
