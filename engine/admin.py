@@ -4,7 +4,7 @@ from engine.accounts import available, find_account
 from engine.apply import apply_event, asset_event_at, bust_event_at, event_at, is_busted
 from engine.checks import BOOK_FULL, INSUFFICIENT_FUNDS, MALFORMED, NONE
 from engine.compose import head_word, open_event, parties_word, reject
-from engine.memory import load_i64, shift_right, store_i64
+from engine.memory import LARGEST, load_i64, shift_right, store_i64
 from engine.orders import EITHER_SIDE, UNKNOWN_ORDER, UNKNOWN_SYMBOL, cancel_all
 from engine.scales import tick_scale
 from engine.state import INSTRUMENT_SIZE, account_at, asset_at, instrument_at
@@ -22,7 +22,6 @@ EVENT_NAME_AT = EVENT_LISTED_ASSET.fields["name"][1]  # type: ignore[index]
 LISTING_BYTES = 96
 NAME_BYTES = 16
 MAX_SUPPLY = 1 << 62
-LARGEST = (1 << 63) - 1
 
 DEPOSITED, WITHDRAWN, BUSTED = int(EventType.DEPOSITED), int(EventType.WITHDRAWN), int(EventType.BUSTED)
 LISTED_ASSET, LISTED_INSTRUMENT = int(EventType.LISTED_ASSET), int(EventType.LISTED_INSTRUMENT)

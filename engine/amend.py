@@ -1,7 +1,7 @@
 """Decisions about amends: of resting orders, and of those that wait."""
 
 from engine.apply import apply_event, order_event_at
-from engine.book import frozen_alone, frozen_beside, order_frozen
+from engine.book import frozen_alone, frozen_beside, is_priced, is_waiting_type, order_frozen
 from engine.checks import (
     BOOK_FULL,
     INSUFFICIENT_FUNDS,
@@ -20,13 +20,13 @@ from engine.checks import (
     tradable,
     whole_steps,
 )
-from engine.compose import add_flag, head_word, name_symbol, open_event, reject, request_of
+from engine.compose import add_flag, name_symbol, reject
 from engine.levels import has_level_room, has_page_room
-from engine.matching import fill_terms, match, terms_of
+from engine.matching import match, open_terms_event
 from engine.orders import UNKNOWN_ORDER, names_target, target_of, touches
 from engine.state import PAIRED, POST_ONLY, instrument_at, order_at, terms_at
 from engine.steps import trigger
-from engine.waiting import is_priced, is_reached, is_waiting_type
+from engine.waiting import is_reached
 from ringbuf.codes import (
     CMD_DECIMAL,
     FLAG_RESTS,
@@ -173,7 +173,7 @@ def decide_amend(state, out, command, account):
         name_symbol(address, symbol)
         apply_event(state, address)
         return
-    _compose(state, out, command, slot, price, qty, stop)
+    _compose(state, out, slot, price, qty, stop)
     if in_place:
         return
     if waits:
@@ -188,16 +188,10 @@ def decide_amend(state, out, command, account):
 
 
 @outline
-def _compose(state, out, command, slot, price, qty, stop):
-    order = order_at(state, slot)
+def _compose(state, out, slot, price, qty, stop):
     released = order_frozen(state, slot) - frozen_beside(state, slot, price, stop, qty)
-    head = head_word(AMENDED, order.side * 1, 0, order.symbol * 1)
-    address = open_event(state, out, head, terms_of(order, command.account * 1))
+    address = open_terms_event(state, out, AMENDED, 0, slot)
     event = order_event_at(address)
-    event.order_id = order.order_id
-    event.client_id = order.client_id
-    event.request_id = request_of(out, order)
-    fill_terms(state, address, slot)
     event.stop_price_ticks = stop
     event.price_ticks = price
     event.qty_lots = qty

@@ -11,9 +11,9 @@ from numba import int64
 
 from engine.accounts import begin_account, find_account, move, use_client_id
 from engine.apply_waiting import apply_triggered, enter_ties, leave_any_queue, replace_terms, set_symbol_state
-from engine.book import drop_order, enter_book, leave_book, new_order, slice_traded
+from engine.book import drop_order, enter_book, is_waiting_type, leave_book, new_order, slice_traded
 from engine.idmap import find_order, key_hash
-from engine.memory import load_i64, store_i64
+from engine.memory import LARGEST, load_i64, store_i64
 from engine.scales import lot_scale, tick_scale
 from engine.state import (
     ICEBERG,
@@ -62,10 +62,9 @@ DEPOSITED, WITHDRAWN = int(EventType.DEPOSITED), int(EventType.WITHDRAWN)
 SUSPENDED, UNSUSPENDED = int(EventType.SUSPENDED), int(EventType.UNSUSPENDED)
 HALTED, RESUMED, MASS_CANCELLED = int(EventType.HALTED), int(EventType.RESUMED), int(EventType.MASS_CANCELLED)
 LISTED_ASSET, LISTED_INSTRUMENT = int(EventType.LISTED_ASSET), int(EventType.LISTED_INSTRUMENT)
-BUY, LIMIT, MARKET, GTD = int(Side.BUY), int(OrderType.LIMIT), int(OrderType.MARKET), int(Tif.GTD)
+BUY, MARKET, GTD = int(Side.BUY), int(OrderType.MARKET), int(Tif.GTD)
 DUPLICATE = int(Reason.DUPLICATE_CLIENT_ID)
 STATE_OPEN, STATE_HALTED = int(SymbolState.OPEN), int(SymbolState.HALTED)
-LARGEST = (1 << 63) - 1
 NAME_OFFSET = EVENT_LISTED_ASSET.fields["name"][1]  # type: ignore[index]
 INSTRUMENT_BYTES = INSTRUMENT.itemsize
 LISTING_BYTES = INSTRUMENT.fields["price_step"][1]  # type: ignore[index]
@@ -86,7 +85,7 @@ def _accepted(state, address):
     order.order_type = event.order_type
     order.tif = event.tif
     order.stp_flags = event.stp | ((event.order_flags & CMD_POST_ONLY) << 4)
-    if event.order_type > MARKET or event.tif == GTD or event.display_lots != 0:
+    if is_waiting_type(event.order_type * 1) or event.tif == GTD or event.display_lots != 0:
         enter_ties(state, slot, address)
     instrument = instrument_at(state, event.symbol)
     instrument.open_orders += 1
@@ -164,10 +163,10 @@ def _cancelled(state, address):
         return -1
     order = order_at(state, slot)
     move(state, order.account * 1, _frozen_asset(state, order), event.released, -event.released)
-    if order.order_type <= MARKET and order.level != 0:
-        leave_book(state, slot)
-    else:
+    if is_waiting_type(order.order_type * 1):
         leave_any_queue(state, slot)
+    elif order.level != 0:
+        leave_book(state, slot)
     if event.request_id != NO_ID:
         use_client_id(account_at(state, order.account), event.request_id)
     drop_order(state, slot)
@@ -342,10 +341,10 @@ def finish_event(state, address):
     """What the flags ask for; on the engine's side called once they are final."""
     event = event_at(address)
     if event.flags & FLAG_RESTS != 0 and state.active != 0:
-        if order_at(state, state.active).order_type <= MARKET:
-            enter_book(state, state.active)
-        else:
+        if is_waiting_type(order_at(state, state.active).order_type * 1):
             enter_waiting(state, state.active)
+        else:
+            enter_book(state, state.active)
     if event.flags & FLAG_LAST != 0:
         state.active = 0
         if state.due_head != 0:

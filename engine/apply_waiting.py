@@ -1,12 +1,13 @@
 """What `engine.apply`, alone, does with the rarer terms of an order: stop prices, slices, expiries, pairs."""
 
-from engine.book import append_to_account, leave_book, remove_from_account
+from engine.book import append_to_account, is_priced, is_waiting_type, leave_book, remove_from_account
 from engine.expiry import enter_expiry, leave_expiry
 from engine.idmap import find_client
 from engine.state import (
     EXPIRES,
     ICEBERG,
     PAIRED,
+    hits_at,
     instrument_at,
     level_at,
     order_at,
@@ -16,13 +17,10 @@ from engine.waiting import (
     append_to_hits,
     enter_trailing,
     enter_waiting,
-    is_priced,
     is_reached,
-    is_waiting_type,
     leave_trailing,
     leave_waiting,
     mark_due,
-    watch_prints,
 )
 from ringbuf.codes import ORDER_PAIRED, OrderType, Reason, Side, SymbolState, Tif
 from ringbuf.fields import record_at
@@ -56,7 +54,6 @@ def enter_ties(state, slot, address):
         enter_expiry(state, slot)
     if event.order_type == TRAILING_STOP:
         enter_trailing(state, slot)
-        watch_prints(state, event.symbol * 1)
     if event.order_flags & ORDER_PAIRED != 0:
         other = find_client(state, order.account * 1, event.request_id)
         if other != 0:
@@ -69,13 +66,8 @@ def enter_ties(state, slot, address):
 @outline
 def leave_any_queue(state, slot):
     """Out of the book, of those that wait, of the hit ones, of the trailing ones; the order may be in none."""
-    order = order_at(state, slot)
-    if not is_waiting_type(order.order_type * 1):
-        if order.level != 0:
-            leave_book(state, slot)
-        return
-    leave_waiting(state, slot)
-    if order.order_type == TRAILING_STOP:
+    leave_waiting_or_book(state, slot)
+    if order_at(state, slot).order_type == TRAILING_STOP:
         leave_trailing(state, slot)
 
 
@@ -164,5 +156,5 @@ def set_symbol_state(state, symbol, symbol_state):
     """What the symbol takes from now on; hit orders that waited for it to open are due."""
     instrument = instrument_at(state, symbol)
     instrument.symbol_state = symbol_state
-    if symbol_state == OPEN and instrument.hit_head != 0:
+    if symbol_state == OPEN and hits_at(state, symbol).head != 0:
         mark_due(state, symbol)

@@ -13,6 +13,18 @@ TAKE_PROFIT_LIMIT = int(OrderType.TAKE_PROFIT_LIMIT)
 
 
 @inline
+def is_waiting_type(order_type):
+    """Types that stand in no book until they are triggered."""
+    return order_type > MARKET
+
+
+@inline
+def is_priced(order_type):
+    """Types with a limit price."""
+    return order_type == LIMIT or order_type == STOP_LIMIT or order_type == TAKE_PROFIT_LIMIT
+
+
+@inline
 def append_to_account(state, slot):
     """Put an order at the young end of its account's chain."""
     order = order_at(state, slot)
@@ -96,20 +108,43 @@ def _drop_ties(state, slot):
 
 
 @inline
+def link_last(state, ends, slot):
+    """Put an order at the back of a queue; `ends` is a record with its head and tail."""
+    order = order_at(state, slot)
+    tail = ends.tail * 1
+    order.prev = tail
+    order.next = 0
+    if tail != 0:
+        order_at(state, tail).next = slot
+    else:
+        ends.head = slot
+    ends.tail = slot
+
+
+@inline
+def unlink(state, ends, slot):
+    """Take an order out of a queue, wherever it stands in it."""
+    order = order_at(state, slot)
+    before = order.prev * 1
+    after = order.next * 1
+    if before != 0:
+        order_at(state, before).next = after
+    else:
+        ends.head = after
+    if after != 0:
+        order_at(state, after).prev = before
+    else:
+        ends.tail = before
+
+
+@inline
 def append_to_queue(state, slot, queue, price_ticks, lots):
     """Join the back at a price of one of the symbol's queues, showing so many lots."""
     order = order_at(state, slot)
     level_slot = level_for(state, order.symbol * 1, queue, price_ticks)
     level = level_at(state, level_slot)
-    tail = level.tail * 1
-    order.prev = tail
-    order.next = 0
     order.level = level_slot
-    if tail != 0:
-        order_at(state, tail).next = slot
-    else:
-        level.head = slot
-    level.tail = slot
+    link_last(state, level, slot)
     level.count += 1
     level.total_lots += lots
 
@@ -120,16 +155,7 @@ def leave_queue(state, slot, queue, lots):
     order = order_at(state, slot)
     level_slot = order.level * 1
     level = level_at(state, level_slot)
-    before = order.prev * 1
-    after = order.next * 1
-    if before != 0:
-        order_at(state, before).next = after
-    else:
-        level.head = after
-    if after != 0:
-        order_at(state, after).prev = before
-    else:
-        level.tail = before
+    unlink(state, level, slot)
     level.count -= 1
     level.total_lots -= lots
     order.level = 0
@@ -181,20 +207,9 @@ def slice_traded(state, slot, lots):
     terms.slice_lots -= lots
     if terms.slice_lots > 0 or order_at(state, slot).leaves_lots == 0:
         return
-    order = order_at(state, slot)
-    level = level_at(state, order.level)
-    if level.tail != slot:
-        before = order.prev * 1
-        after = order.next * 1
-        if before != 0:
-            order_at(state, before).next = after
-        else:
-            level.head = after
-        order_at(state, after).prev = before
-        order_at(state, level.tail).next = slot
-        order.prev = level.tail
-        order.next = 0
-        level.tail = slot
+    level = level_at(state, order_at(state, slot).level)
+    unlink(state, level, slot)
+    link_last(state, level, slot)
     level.total_lots += next_slice(state, slot)
 
 
@@ -216,7 +231,7 @@ def _rarely_frozen(state, slot, price_ticks, stop_price_ticks, leaves_lots):
     unit = instrument_at(state, order.symbol).tick_lot_quote_units
     if order.order_type == MARKET:
         return terms_at(state, slot).frozen
-    if order.order_type == STOP_LIMIT or order.order_type == TAKE_PROFIT_LIMIT:
+    if is_priced(order.order_type * 1):
         return leaves_lots * price_ticks * unit
     return leaves_lots * stop_price_ticks * unit
 
@@ -226,7 +241,7 @@ def frozen_alone(state, slot):
     """Frozen for an order now, its pair left out of account."""
     order = order_at(state, slot)
     stop_price_ticks = 0
-    if order.order_type > MARKET:
+    if is_waiting_type(order.order_type * 1):
         stop_price_ticks = terms_at(state, slot).stop_price_ticks
     return frozen_at(state, slot, order.price_ticks, stop_price_ticks, order.leaves_lots)
 

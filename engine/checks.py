@@ -4,9 +4,10 @@ Nothing is multiplied past 63 bits: what an order freezes is compared by divisio
 """
 
 from engine.accounts import available
+from engine.book import is_priced, is_waiting_type
 from engine.levels import has_level_room
+from engine.memory import LARGEST
 from engine.state import account_at, instrument_at
-from engine.waiting import is_priced, is_waiting_type
 from ringbuf.codes import (
     CMD_PAIRED,
     CMD_POST_ONLY,
@@ -39,7 +40,6 @@ PRICE_OUT_OF_BAND, QTY_OUT_OF_RANGE = int(Reason.PRICE_OUT_OF_BAND), int(Reason.
 NOTIONAL_TOO_SMALL, BOOK_FULL = int(Reason.NOTIONAL_TOO_SMALL), int(Reason.BOOK_FULL)
 ACCOUNT_SUSPENDED, SYMBOL_HALTED = int(Reason.ACCOUNT_SUSPENDED), int(Reason.SYMBOL_HALTED)
 INSUFFICIENT_FUNDS, STATE_FORBIDS = int(Reason.INSUFFICIENT_FUNDS), int(Reason.STATE_FORBIDS)
-LARGEST = (1 << 63) - 1
 
 
 @inline

@@ -7,13 +7,12 @@ import numpy as np
 from engine.apply import apply_events
 from engine.compose import OUT, out_at
 from engine.decide import decide, time_of
+from engine.matching import EVENTS_BEYOND
 from engine.state import Limits, State, state_at
-from engine.steps import are_steps_due, take_steps
+from engine.steps import may_have_steps, take_steps
 from engine.views import balances_of, depth_of, open_orders, state_digest, waiting_orders
 from ringbuf.jit import kernel_of
 from ringbuf.records import COMMAND, EVENT, RECORD_SIZE
-
-SPARE = 64  # events that a command may add to its allowance: pairs, halts
 
 
 @kernel_of("int64(int64, int64, int64, int64, int64)")
@@ -22,11 +21,12 @@ def run_commands(state_address, out_address, commands_address, count, room):  # 
     emits most; how many commands it took. Steps may still be due then."""
     state = state_at(state_address)
     out = out_at(out_address)
-    most = state.seq + room - state.max_events - SPARE
+    most = state.seq + room - state.max_events - EVENTS_BEYOND
     for i in range(count):
         address = commands_address + i * 128
-        ts_ns = time_of(state, out, address)
-        if state.seq > most or (are_steps_due(state, ts_ns) and not take_steps(state, out, ts_ns, most)):
+        if state.seq > most:
+            return i
+        if may_have_steps(state) and not take_steps(state, out, time_of(state, out, address), most):
             return i
         decide(state, out, address)
     take_steps(state, out, state.ts_ns, most)
@@ -43,7 +43,7 @@ class Engine:
     def __init__(self, limits: Limits | None = None) -> None:
         self.limits = limits or Limits()
         self.state = State(self.limits)
-        capacity = 1 << (4 * (self.limits.max_events + SPARE) - 1).bit_length()
+        capacity = 1 << (4 * (self.limits.max_events + EVENTS_BEYOND) - 1).bit_length()
         self._slots = np.zeros(capacity, EVENT)
         self._out = np.zeros(1, OUT)
         self._out[0]["slots"] = self._slots.ctypes.data

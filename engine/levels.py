@@ -72,28 +72,6 @@ def _child(node, index):
 
 
 @outline
-def find_level(state, symbol, side, price_ticks):
-    """Level slot at a price, 0 if there is none."""
-    book = side_at(state, symbol, side)
-    key = price_key(side, price_ticks)
-    slot = book.root
-    if slot == 0:
-        return 0
-    node = node_at(state, slot)
-    if _prefix(key, node.height * 1) != node.prefix:
-        return 0
-    while True:
-        height = node_at(state, slot).height
-        index = (key >> (6 * height)) & 63
-        node = node_at(state, slot)
-        if (shift_right(node.bits, index) & 1) == 0:
-            return 0
-        slot = node.children[index] * 1
-        if height == 0:
-            return slot
-
-
-@outline
 def _leaf_for(state, symbol, side, key):
     """Leaf page that holds a key, made (and the root grown) where missing."""
     book = side_at(state, symbol, side)

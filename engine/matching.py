@@ -6,7 +6,7 @@ Each step composes one event and applies it before the next is decided, so that 
 from numba import int64, void
 
 from engine.apply import apply_event, event_at, order_event_at
-from engine.book import frozen_beside, order_frozen
+from engine.book import frozen_beside, is_waiting_type, order_frozen
 from engine.compose import (
     OUT_TYPE,
     add_flag,
@@ -17,6 +17,7 @@ from engine.compose import (
     request_of,
     terms_word,
 )
+from engine.memory import LARGEST
 from engine.state import (
     EXPIRES,
     ICEBERG,
@@ -42,8 +43,8 @@ CANCEL_BOTH = int(Stp.CANCEL_BOTH)
 SELF_TRADE, IOC_REMAINDER = int(Reason.SELF_TRADE), int(Reason.IOC_REMAINDER)
 MARKET_REMAINDER, TOO_MANY_FILLS = int(Reason.MARKET_REMAINDER), int(Reason.TOO_MANY_FILLS)
 OCO, VOLATILITY = int(Reason.OCO), int(Reason.VOLATILITY)
-LARGEST = (1 << 63) - 1
 SPARE_EVENTS = 3  # a step and the final cancel
+EVENTS_BEYOND = 64  # that a command may emit beyond max_events: what ends with a pair, a suspension's mark
 
 
 @inline
@@ -106,47 +107,44 @@ def end_pair(state, out, slot):
     cancel_order(state, out, pair, OCO, request_for(out, order_at(state, pair)))
 
 
-@inline
-def terms_of(order, account):
-    """The word of an order's terms."""
-    post_only = 1 if order.stp_flags & POST_ONLY != 0 else 0
-    return terms_word(account, order.order_type * 1, order.tif * 1, order.stp_flags & STP_MASK, post_only)
-
-
-@inline
-def fill_terms(state, address, slot):
-    """The terms of the rarer orders, into an event about one."""
+@outline_of(int64(STATE_TYPE, OUT_TYPE, int64, int64, int64))
+def open_terms_event(state, out, kind, reason, slot):
+    """Start an event that tells an order's terms as they are; the caller puts in what changes, and applies it."""
     order = order_at(state, slot)
+    account = account_at(state, order.account).key - 1
+    post_only = 1 if order.stp_flags & POST_ONLY != 0 else 0
+    terms = terms_word(account, order.order_type * 1, order.tif * 1, order.stp_flags & STP_MASK, post_only)
+    address = open_event(state, out, head_word(kind, order.side * 1, reason, order.symbol * 1), terms)
     event = order_event_at(address)
-    if order.order_type > MARKET:
+    event.order_id = order.order_id
+    event.client_id = order.client_id
+    event.request_id = request_of(out, order)
+    event.price_ticks = order.price_ticks
+    event.qty_lots = order.leaves_lots
+    event.leaves_lots = order.leaves_lots
+    if is_waiting_type(order.order_type * 1):
         event.stop_price_ticks = terms_at(state, slot).stop_price_ticks
         event.trail_ticks = terms_at(state, slot).trail_ticks
     if order.stp_flags & ICEBERG != 0:
         event.display_lots = terms_at(state, slot).display_lots
     if order.stp_flags & EXPIRES != 0:
         event.expire_ts_ns = terms_at(state, slot).expire_ts_ns
+    return address
 
 
 @outline
 def decrement_order(state, out, slot, lots):
     """Take lots off an order that met its own account; it keeps its place."""
     order = order_at(state, slot)
+    leaves = order.leaves_lots - lots
     released = 0
     if order.side != BUY or order.order_type != MARKET:  # a market buy froze what its walk pays; this pays nothing
-        released = order_frozen(state, slot) - frozen_beside(
-            state, slot, order.price_ticks, 0, order.leaves_lots - lots
-        )
-    head = head_word(AMENDED, order.side * 1, SELF_TRADE, order.symbol * 1)
-    address = open_event(state, out, head, terms_of(order, account_at(state, order.account).key - 1))
+        released = order_frozen(state, slot) - frozen_beside(state, slot, order.price_ticks, 0, leaves)
+    address = open_terms_event(state, out, AMENDED, SELF_TRADE, slot)
     event = order_event_at(address)
-    event.order_id = order.order_id
-    event.client_id = order.client_id
-    event.request_id = request_of(out, order)
-    event.price_ticks = order.price_ticks
-    event.qty_lots = order.leaves_lots - lots
-    event.leaves_lots = order.leaves_lots - lots
+    event.qty_lots = leaves
+    event.leaves_lots = leaves
     event.released = released
-    fill_terms(state, address, slot)
     apply_event(state, address)
 
 

@@ -3,45 +3,32 @@
 Nothing is bounds-checked and nothing keeps the memory alive: the caller (engine.state) owns both.
 """
 
-from collections.abc import Callable
-from typing import Any
-
 from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-
-def _scalar_load(numba_type: Any, bits: int, widen: bool) -> Callable[[int], int]:
-    @intrinsic
-    def load(typingctx, address):  # type: ignore[no-untyped-def]
-        def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
-            pointer = builder.inttoptr(args[0], ir.IntType(bits).as_pointer())
-            value = builder.load(pointer)
-            return builder.zext(value, ir.IntType(64)) if widen else value
-
-        return numba_type(types.int64), codegen
-
-    return load
+LARGEST = (1 << 63) - 1  # that a word holds
 
 
-def _scalar_store(bits: int) -> Callable[[int, int], None]:
-    @intrinsic
-    def store(typingctx, address, value):  # type: ignore[no-untyped-def]
-        def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
-            pointer = builder.inttoptr(args[0], ir.IntType(bits).as_pointer())
-            word = args[1] if bits == 64 else builder.trunc(args[1], ir.IntType(bits))
-            builder.store(word, pointer)
-            return context.get_dummy_value()
+@intrinsic
+def load_i64(typingctx, address):  # type: ignore[no-untyped-def]
+    """8 aligned bytes."""
 
-        return types.void(types.int64, types.int64), codegen
+    def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
+        return builder.load(builder.inttoptr(args[0], ir.IntType(64).as_pointer()))
 
-    return store
+    return types.int64(types.int64), codegen
 
 
-load_i64 = _scalar_load(types.int64, 64, False)  # 8 aligned bytes
-load_u32 = _scalar_load(types.int64, 32, True)  # 4 aligned bytes, zero-extended
-store_i64 = _scalar_store(64)
-store_u32 = _scalar_store(32)  # stores the low 32 bits
+@intrinsic
+def store_i64(typingctx, address, value):  # type: ignore[no-untyped-def]
+    """Write 8 aligned bytes."""
+
+    def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
+        builder.store(args[1], builder.inttoptr(args[0], ir.IntType(64).as_pointer()))
+        return context.get_dummy_value()
+
+    return types.void(types.int64, types.int64), codegen
 
 
 @intrinsic

@@ -4,7 +4,7 @@ from engine.apply import apply_event, event_at
 from engine.checks import MALFORMED, NONE
 from engine.compose import head_word, open_event, parties_word, reject
 from engine.idmap import find_client, find_order
-from engine.matching import OCO, cancel_order, crosses, end_order
+from engine.matching import crosses, end_order
 from engine.state import PAIRED, account_at, level_at, order_at, side_at, terms_at
 from ringbuf.codes import (
     CMD_DISCONNECT,
@@ -58,33 +58,23 @@ def decide_cancel(state, out, command, account):
     if slot == 0:
         apply_event(state, reject(state, out, command, UNKNOWN_ORDER, 0))
         return
-    if order_at(state, slot).stp_flags & PAIRED != 0:
-        end_order(state, out, slot, USER, command.client_id)
-    else:
-        cancel_order(state, out, slot, USER, command.client_id)
+    end_order(state, out, slot, USER, command.client_id)
 
 
 @outline
 def cancel_all(state, out, account, symbol, side, reason, request_id):
     """End an account's orders, oldest acceptance first; of one symbol or all, of one side or EITHER_SIDE. How many."""
-    count = 0
+    before = out.count
     slot = account_at(state, account).orders_head * 1
     while slot != 0:
         order = order_at(state, slot)
         following = order.account_next * 1
         if (symbol == NO_SYMBOL or order.symbol == symbol) and (side == EITHER_SIDE or order.side == side):
-            pair = 0
-            if order.stp_flags & PAIRED != 0:
-                pair = terms_at(state, slot).pair * 1
-                if following == pair:
-                    following = order_at(state, pair).account_next * 1
-            cancel_order(state, out, slot, reason, request_id)
-            count += 1
-            if pair != 0:
-                cancel_order(state, out, pair, OCO, request_id)
-                count += 1
+            if order.stp_flags & PAIRED != 0 and terms_at(state, slot).pair == following:  # it ends with this one
+                following = order_at(state, following).account_next * 1
+            end_order(state, out, slot, reason, request_id)
         slot = following
-    return count
+    return out.count - before
 
 
 @outline

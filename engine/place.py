@@ -2,7 +2,7 @@
 
 from engine.accounts import available
 from engine.apply import apply_event, order_event_at
-from engine.book import frozen_alone
+from engine.book import frozen_alone, is_priced, is_waiting_type
 from engine.checks import (
     BOOK_FULL,
     INSUFFICIENT_FUNDS,
@@ -25,7 +25,7 @@ from engine.matching import end_order, market_limit, match
 from engine.orders import UNKNOWN_ORDER, UNKNOWN_SYMBOL, touches
 from engine.state import PAIRED, instrument_at, order_at
 from engine.steps import trigger
-from engine.waiting import is_priced, is_reached, is_waiting_type
+from engine.waiting import is_reached
 from engine.walk import budget_walk, could_fill, walk_cost
 from ringbuf.codes import (
     CMD_PAIRED,

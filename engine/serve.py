@@ -5,18 +5,18 @@ import numpy as np
 from engine.compose import out_at
 from engine.decide import command_at, decide, time_of
 from engine.expiry import is_expiry_due
+from engine.matching import EVENTS_BEYOND
 from engine.memory import load_i64, store_i64
 from engine.state import state_at
-from engine.steps import are_steps_due, take_steps
+from engine.steps import may_have_steps, take_steps
 from ringbuf.codes import NO_ID, STEP_SESSION, Op
 from ringbuf.jit import inline, kernel_of
 from ringbuf.lanes import lane_base, lane_count, lane_produced, lane_release, lane_slot
-from ringbuf.ring_kernels import ring_publish, ring_published, ring_room, ring_wake, ring_wake_spaced
+from ringbuf.ring_kernels import ring_publish, ring_room, ring_wake, ring_wake_spaced
 from ringbuf.system import REALTIME, clock_ns
 
 LANE_BATCH = 64  # commands of one lane before the next lane's turn
 SESSION_BITS = 24
-SPARE = 64  # events that a command may add to its allowance: pairs, halts
 TIME = int(Op.TIME)
 
 
@@ -32,16 +32,15 @@ def _take(source, target, lane):
 @inline
 def _time_passes(state, out, ring, scratch):
     """Nothing is asked, but orders' ends have come: the engine tells itself the time."""
-    state_ns = out.now_ns
-    if ring_room(ring) < state.max_events * 2 + SPARE:
+    if ring_room(ring) < state.max_events * 2 + EVENTS_BEYOND:
         return
-    take_steps(state, out, state_ns, state.seq + state.max_events)
-    if not is_expiry_due(state, state_ns):
+    take_steps(state, out, out.now_ns, state.seq + state.max_events)
+    if not is_expiry_due(state, out.now_ns):
         for offset in range(0, 128, 8):
             store_i64(scratch + offset, 0)
         command = command_at(scratch)
         command.op = TIME
-        command.ts_ns = state_ns
+        command.ts_ns = out.now_ns
         command.session = STEP_SESSION
         command.client_id = NO_ID
         decide(state, out, scratch)
@@ -66,14 +65,13 @@ def serve_turn(state_address, out_address, lanes, ring, seen, scratch):  # type:
             last = index + LANE_BATCH
         if index >= last and state.due_head == 0:
             continue
-        if ring_room(ring) < state.max_events * 2 + SPARE:
+        if ring_room(ring) < state.max_events * 2 + EVENTS_BEYOND:
             ring_wake(ring)
             return -1
         most = state.seq + state.max_events
         while index < last and state.seq < most:
             _take(lane_slot(lanes, lane, index), scratch, lane)
-            ts_ns = time_of(state, out, scratch)
-            if are_steps_due(state, ts_ns) and not take_steps(state, out, ts_ns, most - 1):
+            if may_have_steps(state) and not take_steps(state, out, time_of(state, out, scratch), most - 1):
                 break
             decide(state, out, scratch)
             index += 1
@@ -111,12 +109,6 @@ def find_positions(state_address, lanes, seen):  # type: ignore[no-untyped-def]
         index = load_i64(state.lanes + lane * 8) - lane_base(lanes, lane)
         store_i64(seen + lane * 8, index)
         lane_release(lanes, lane, index)
-
-
-@kernel_of("int64(int64)")
-def last_published(ring):  # type: ignore[no-untyped-def]
-    """Highest visible sequence."""
-    return ring_published(ring)
 
 
 def scratch_command() -> np.ndarray:

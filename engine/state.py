@@ -1,6 +1,7 @@
 """The engine's state: tables of records in private memory, behind one header.
 
     STATE ──▶ orders[max_orders]        64 bytes, one cache line; slot 0 is never used (0 = none)
+          ──▶ terms[max_orders]         the rarer terms of the same slots
           ──▶ levels[max_levels]        a price with its queue
           ──▶ nodes[max_nodes]          64-way radix pages over prices
           ──▶ accounts[...], balances[...] open-addressing tables
@@ -24,6 +25,7 @@ STATE = np.dtype(
     [
         # addresses of the tables
         ("orders", "<i8"),
+        ("terms", "<i8"),
         ("levels", "<i8"),
         ("nodes", "<i8"),
         ("accounts", "<i8"),
@@ -179,20 +181,19 @@ INSTRUMENT = np.dtype(
         *((f"{queue}_{field}", "<i8") for queue in QUEUES for field in ("root", "best", "last_leaf", "levels")),
         ("reference_ticks", "<i8"),  # 0 = none yet
         ("band_ppm", "<i8"),
-        ("hit_head", "<i8"),  # orders that prints reached, in the order in which they enter
-        ("hit_tail", "<i8"),
+        ("hits_head", "<i8"),  # ENDS of the orders that prints reached, in the order in which they enter
+        ("hits_tail", "<i8"),
         ("trail_head", "<i8"),
         ("trail_tail", "<i8"),
         ("trail_count", "<i8"),
         ("print_high", "<i8"),  # of the prints that trailing stops have not followed yet; 0 = none
         ("print_low", "<i8"),
-        ("uncross_ticks", "<i8"),  # price of the uncross that is under way, and what is left to trade at it
-        ("uncross_lots", "<i8"),
-        ("delisted", "<i8"),
         ("due_next", "<i8"),
         ("is_due", "<i8"),
     ]
 )
+ENDS = np.dtype([("head", "<i8"), ("tail", "<i8")])  # of a queue of orders, linked by their prev and next
+HITS_OFFSET = INSTRUMENT.fields["hits_head"][1]  # type: ignore[index]
 SIDE_OFFSET = INSTRUMENT.fields["buy_root"][1]  # type: ignore[index]
 
 ASSET = np.dtype(
@@ -201,8 +202,7 @@ ASSET = np.dtype(
         ("decimals", "<i8"),
         ("supply", "<i8"),  # deposits - withdrawals
         ("fees", "<i8"),
-        ("delisted", "<i8"),
-        ("pad", "<i8", (2,)),
+        ("pad", "<i8", (3,)),
     ]
 )
 
@@ -235,6 +235,7 @@ _terms_at = record_at(TERMS)
 _level_at = record_at(LEVEL)
 _node_at = record_at(NODE)
 _side_at = record_at(BOOK_SIDE)
+_ends_at = record_at(ENDS)
 _instrument_at = record_at(INSTRUMENT)
 _asset_at = record_at(ASSET)
 _account_at = record_at(ACCOUNT)
@@ -261,8 +262,8 @@ def order_at(state, slot):
 
 @inline
 def terms_at(state, slot):
-    """Rarer terms of the order in a slot: they lie behind the order table."""
-    return _terms_at(state.orders + state.max_orders * ORDER_SIZE + slot * TERMS_SIZE)
+    """Rarer terms of the order in a slot; see TERMS for when they mean something."""
+    return _terms_at(state.terms + slot * TERMS_SIZE)
 
 
 @inline
@@ -287,6 +288,12 @@ def instrument_at(state, symbol):
 def side_at(state, symbol, side):
     """One queue of a symbol, see QUEUES: 0 bids, 1 asks."""
     return _side_at(state.instruments + symbol * INSTRUMENT_SIZE + SIDE_OFFSET + side * SIDE_SIZE)
+
+
+@inline
+def hits_at(state, symbol):
+    """Head and tail of a symbol's hit orders, in the order in which they will enter."""
+    return _ends_at(state.instruments + symbol * INSTRUMENT_SIZE + HITS_OFFSET)
 
 
 @inline
@@ -342,7 +349,8 @@ class State:
             "busted": _table_cells(limits.max_busted),
         }
         sizes = {
-            "orders": limits.max_orders * (ORDER_SIZE + TERMS_SIZE),
+            "orders": limits.max_orders * ORDER_SIZE,
+            "terms": limits.max_orders * TERMS_SIZE,
             "levels": limits.max_levels * LEVEL_SIZE,
             "nodes": limits.max_nodes * NODE_SIZE,
             "accounts": cells["accounts"] * 64,

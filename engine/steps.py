@@ -9,21 +9,20 @@ from numba import boolean, int64
 
 from engine.accounts import available
 from engine.apply import apply_event, finish_event, order_event_at
-from engine.book import frozen_alone
-from engine.compose import OUT_TYPE, add_flag, head_word, open_event, request_of, seal
+from engine.book import frozen_alone, frozen_beside, is_priced, order_frozen
+from engine.compose import OUT_TYPE, add_flag, request_of, seal
 from engine.expiry import first_to_expire, is_expiry_due
 from engine.levels import has_page_room
-from engine.matching import end_order, end_pair, fill_terms, market_limit, match, terms_of
-from engine.state import PAIRED, STATE_TYPE, STP_MASK, account_at, instrument_at, order_at, terms_at
-from engine.waiting import is_priced, next_to_trail, trailed_stop
+from engine.matching import end_order, end_pair, market_limit, match, open_terms_event
+from engine.state import PAIRED, STATE_TYPE, STP_MASK, hits_at, instrument_at, order_at
+from engine.waiting import next_to_trail, trailed_stop
 from engine.walk import walk_cost
-from ringbuf.codes import FLAG_LAST, NO_ID, STEP_SESSION, EventType, OrderType, Reason, Side, SymbolState
+from ringbuf.codes import FLAG_LAST, NO_ID, STEP_SESSION, EventType, OrderType, Reason, Side
 from ringbuf.jit import inline, outline, outline_of
 
 AMENDED, TRIGGERED = int(EventType.AMENDED), int(EventType.TRIGGERED)
 BUY, LIMIT = int(Side.BUY), int(OrderType.LIMIT)
 RISK, EXPIRED, TRAILED = int(Reason.RISK), int(Reason.EXPIRED), int(Reason.TRAILED)
-OPEN = int(SymbolState.OPEN)
 NOBODY = -1
 
 
@@ -36,17 +35,8 @@ def trigger(state, out, slot):
     released = 0
     if order.side == BUY and not is_priced(order.order_type * 1):
         released = frozen_alone(state, slot)
-    head = head_word(TRIGGERED, order.side * 1, 0, order.symbol * 1)
-    address = open_event(state, out, head, terms_of(order, account_at(state, order.account).key - 1))
-    event = order_event_at(address)
-    event.order_id = order.order_id
-    event.client_id = order.client_id
-    event.request_id = request_of(out, order)
-    fill_terms(state, address, slot)
-    event.price_ticks = order.price_ticks
-    event.qty_lots = order.leaves_lots
-    event.leaves_lots = order.leaves_lots
-    event.released = released
+    address = open_terms_event(state, out, TRIGGERED, 0, slot)
+    order_event_at(address).released = released
     apply_event(state, address)
     if order.order_type == LIMIT:
         if has_page_room(state):
@@ -70,33 +60,12 @@ def _trail(state, out, slot):
     """A trailing stop follows the market."""
     order = order_at(state, slot)
     stop = trailed_stop(state, slot)
-    frozen = frozen_alone(state, slot)
-    head = head_word(AMENDED, order.side * 1, TRAILED, order.symbol * 1)
-    address = open_event(state, out, head, terms_of(order, account_at(state, order.account).key - 1))
+    released = order_frozen(state, slot) - frozen_beside(state, slot, order.price_ticks, stop, order.leaves_lots)
+    address = open_terms_event(state, out, AMENDED, TRAILED, slot)
     event = order_event_at(address)
-    event.order_id = order.order_id
-    event.client_id = order.client_id
-    fill_terms(state, address, slot)
     event.stop_price_ticks = stop
-    event.price_ticks = order.price_ticks
-    event.qty_lots = order.leaves_lots
-    event.leaves_lots = order.leaves_lots
-    event.released = _freed_by(state, slot, stop, frozen)
+    event.released = released
     apply_event(state, address)
-
-
-@inline
-def _freed_by(state, slot, stop, frozen):
-    order = order_at(state, slot)
-    if order.side != BUY:
-        return 0
-    unit = instrument_at(state, order.symbol).tick_lot_quote_units
-    after = order.leaves_lots * stop * unit
-    if order.stp_flags & PAIRED != 0:
-        other = frozen_alone(state, terms_at(state, slot).pair * 1)
-        frozen = other if other > frozen else frozen
-        after = other if other > after else after
-    return frozen - after
 
 
 @outline
@@ -115,7 +84,7 @@ def _take_step(state, out, now_ns):
         if instrument.print_high != 0:
             _trail(state, out, next_to_trail(state, symbol))
         else:
-            trigger(state, out, instrument.hit_head)
+            trigger(state, out, hits_at(state, symbol).head)
     else:
         out.ts_ns = now_ns
         end_order(state, out, first_to_expire(state), EXPIRED, NO_ID)
@@ -135,6 +104,6 @@ def take_steps(state, out, now_ns, last_seq):
 
 
 @inline
-def are_steps_due(state, now_ns):
-    """Must steps be taken before a command of this time?"""
-    return state.due_head != 0 or is_expiry_due(state, now_ns)
+def may_have_steps(state):
+    """Is anything due, or will anything ever expire? Else no step can come before a command, whatever its time."""
+    return state.due_head != 0 or state.expiring_count != 0

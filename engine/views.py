@@ -57,9 +57,6 @@ INSTRUMENT_WORDS = (
     "band_ppm",
     "print_high",
     "print_low",
-    "uncross_ticks",
-    "uncross_lots",
-    "delisted",
 )
 BALANCE_ROW = np.dtype([("account", "<i8"), ("asset", "<i8"), ("available", "<i8"), ("frozen", "<i8")])
 
@@ -154,7 +151,7 @@ def open_orders(state: State, symbol: int) -> np.ndarray:
 
 def waiting_orders(state: State, symbol: int) -> np.ndarray:
     """OPEN_ORDER rows of a symbol's waiting orders: hit ones that have not entered yet, then queue by queue."""
-    head = int(state.view("instruments", INSTRUMENT, symbol + 1)[symbol]["hit_head"])
+    head = int(state.view("instruments", INSTRUMENT, symbol + 1)[symbol]["hits_head"])
     rows = np.zeros((_list_chain(state.address, head, np.zeros((0, _COLUMNS), np.int64)), _COLUMNS), np.int64)
     _list_chain(state.address, head, rows)
     return np.concatenate([rows.view(OPEN_ORDER).reshape(-1), _orders_in(state, symbol, WAITING)])

@@ -5,32 +5,18 @@ A print that reaches stop prices moves these orders into the symbol's queue of h
 which they will enter; `engine.steps` lets them in when the command that printed has ended.
 """
 
-from engine.book import append_to_queue, leave_queue
+from engine.book import append_to_queue, leave_queue, link_last, unlink
 from engine.levels import has_page_room
-from engine.state import HIT, QUEUES, instrument_at, level_at, order_at, side_at, terms_at
+from engine.memory import LARGEST
+from engine.state import HIT, QUEUES, hits_at, instrument_at, level_at, order_at, side_at, terms_at
 from ringbuf.codes import OrderType, Side, SymbolState
 from ringbuf.jit import inline, outline
 
 BUY = int(Side.BUY)
-MARKET, STOP, STOP_LIMIT = int(OrderType.MARKET), int(OrderType.STOP), int(OrderType.STOP_LIMIT)
 TAKE_PROFIT, TAKE_PROFIT_LIMIT = int(OrderType.TAKE_PROFIT), int(OrderType.TAKE_PROFIT_LIMIT)
-TRAILING_STOP, LIMIT = int(OrderType.TRAILING_STOP), int(OrderType.LIMIT)
 OPEN = int(SymbolState.OPEN)
-LARGEST = (1 << 63) - 1
 SELL_STOPS, BUY_STOPS = QUEUES.index("sell_stop"), QUEUES.index("buy_stop")
 BUY_PROFITS, SELL_PROFITS = QUEUES.index("buy_profit"), QUEUES.index("sell_profit")
-
-
-@inline
-def is_waiting_type(order_type):
-    """Types that stand in no book until they are triggered."""
-    return order_type > MARKET
-
-
-@inline
-def is_priced(order_type):
-    """Types with a limit price."""
-    return order_type == LIMIT or order_type == STOP_LIMIT or order_type == TAKE_PROFIT_LIMIT
 
 
 @inline
@@ -112,17 +98,7 @@ def _leave_stop_queue(state, slot, queue):
 @inline
 def _leave_hits(state, slot):
     order = order_at(state, slot)
-    instrument = instrument_at(state, order.symbol)
-    before = order.prev * 1
-    after = order.next * 1
-    if before != 0:
-        order_at(state, before).next = after
-    else:
-        instrument.hit_head = after
-    if after != 0:
-        order_at(state, after).prev = before
-    else:
-        instrument.hit_tail = before
+    unlink(state, hits_at(state, order.symbol), slot)
     order.stp_flags = order.stp_flags & ~HIT
     state.reserved_levels -= 1
 
@@ -131,17 +107,9 @@ def _leave_hits(state, slot):
 def append_to_hits(state, slot):
     """A print reached the order's stop price: it enters after those that were reached before."""
     order = order_at(state, slot)
-    instrument = instrument_at(state, order.symbol)
-    tail = instrument.hit_tail
-    order.prev = tail
-    order.next = 0
-    if tail != 0:
-        order_at(state, tail).next = slot
-    else:
-        instrument.hit_head = slot
-    instrument.hit_tail = slot
-    state.reserved_levels += 1
+    link_last(state, hits_at(state, order.symbol), slot)
     order.stp_flags = order.stp_flags | HIT
+    state.reserved_levels += 1
     mark_due(state, order.symbol * 1)
 
 
@@ -181,6 +149,7 @@ def enter_trailing(state, slot):
         instrument.trail_head = slot
     instrument.trail_tail = slot
     instrument.trail_count += 1
+    watch_prints(state, order_at(state, slot).symbol * 1)
 
 
 @outline
@@ -256,11 +225,9 @@ def mark_due(state, symbol):
 @inline
 def _has_steps(state, symbol):
     instrument = instrument_at(state, symbol)
-    if instrument.uncross_lots > 0 or (instrument.delisted != 0 and instrument.open_orders > 0):
-        return True
     if instrument.print_high != 0 and next_to_trail(state, symbol) != 0:
         return True
-    return instrument.hit_head != 0 and instrument.symbol_state == OPEN
+    return hits_at(state, symbol).head != 0 and instrument.symbol_state == OPEN
 
 
 @outline

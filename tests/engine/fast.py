@@ -96,8 +96,7 @@ def check_frozen(engine: Engine) -> None:
     instruments = state.view("instruments", INSTRUMENT, int(state.record["instrument_count"]))
     count = int(state.record["order_next"])
     orders = state.view("orders", ORDER, count)
-    begin = state.limits.max_orders * ORDER.itemsize
-    terms = state.tables["orders"][begin : begin + count * TERMS.itemsize].view(TERMS)
+    terms = state.view("terms", TERMS, count)
 
     def alone(slot: int) -> int:
         order, instrument = orders[slot], instruments[orders[slot]["symbol"]]
