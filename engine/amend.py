@@ -11,7 +11,6 @@ from engine.checks import (
     PRICE_OUT_OF_BAND,
     QTY_OFF_LOT,
     QTY_OUT_OF_RANGE,
-    STATE_FORBIDS,
     lots_covered,
     notional_reason,
     price_reason,
@@ -35,12 +34,10 @@ from ringbuf.codes import (
     HAS_STOP_PRICE,
     EventType,
     Reason,
-    SymbolState,
 )
 from ringbuf.jit import outline
 
 AMENDED, WOULD_CROSS = int(EventType.AMENDED), int(Reason.WOULD_CROSS)
-OPEN, AUCTION = int(SymbolState.OPEN), int(SymbolState.AUCTION)
 
 
 @outline
@@ -125,14 +122,9 @@ def _move_reason(state, slot, price, qty, stop):
     order = order_at(state, slot)
     symbol = order.symbol * 1
     side = order.side * 1
-    symbol_state = instrument_at(state, symbol).symbol_state
     waits = is_waiting_type(order.order_type * 1)
-    if waits:
-        if symbol_state != OPEN and is_reached(state, symbol, side, order.order_type * 1, stop):
-            return STATE_FORBIDS
-    elif order.stp_flags & POST_ONLY != 0 or (symbol_state != OPEN and symbol_state != AUCTION):
-        if touches(state, symbol, side, price):
-            return WOULD_CROSS
+    if order.stp_flags & POST_ONLY != 0 and touches(state, symbol, side, price):
+        return WOULD_CROSS
     freed = order_frozen(state, slot)
     if order.stp_flags & PAIRED != 0:
         freed += frozen_alone(state, terms_at(state, slot).pair * 1)
@@ -181,8 +173,6 @@ def decide_amend(state, out, command, account):
             trigger(state, out, slot)
         else:
             add_flag(out.open, FLAG_RESTS)
-    elif instrument_at(state, symbol).symbol_state == AUCTION:
-        add_flag(out.open, FLAG_RESTS)
     else:
         match(state, out, slot, price)
 

@@ -10,7 +10,7 @@ that name nothing end in a negative result, never in a write.
 from numba import int64
 
 from engine.accounts import begin_account, find_account, move, use_client_id
-from engine.apply_waiting import apply_triggered, enter_ties, leave_any_queue, replace_terms, set_symbol_state
+from engine.apply_waiting import apply_triggered, enter_ties, leave_any_queue, replace_terms
 from engine.book import drop_order, enter_book, is_waiting_type, leave_book, new_order, slice_traded
 from engine.idmap import find_order, key_hash
 from engine.memory import LARGEST, load_i64, store_i64
@@ -280,7 +280,6 @@ def _listed_instrument(state, address):
     instrument.price_step, instrument.price_decimals = tick_scale(units, lot, base_decimals, quote_decimals)
     instrument.qty_step, instrument.qty_decimals = lot_scale(lot, base_decimals)
     instrument.print_above = LARGEST
-    instrument.band_high = LARGEST
     state.instrument_count += 1
 
 
@@ -292,7 +291,7 @@ def _switch(state, address):
     if kind == HALTED or kind == RESUMED:
         for symbol in range(state.instrument_count):
             if event.symbol == NO_SYMBOL or event.symbol == symbol:
-                set_symbol_state(state, symbol, STATE_HALTED if kind == HALTED else STATE_OPEN)
+                instrument_at(state, symbol).symbol_state = STATE_HALTED if kind == HALTED else STATE_OPEN
         return
     account = find_account(state, event.account * 1)
     if account < 0:

@@ -7,8 +7,6 @@ from engine.state import (
     EXPIRES,
     ICEBERG,
     PAIRED,
-    hits_at,
-    instrument_at,
     level_at,
     order_at,
     terms_at,
@@ -20,9 +18,8 @@ from engine.waiting import (
     is_reached,
     leave_trailing,
     leave_waiting,
-    mark_due,
 )
-from ringbuf.codes import ORDER_PAIRED, OrderType, Reason, Side, SymbolState, Tif
+from ringbuf.codes import ORDER_PAIRED, OrderType, Reason, Side, Tif
 from ringbuf.fields import record_at
 from ringbuf.jit import outline
 from ringbuf.records import EVENT_ORDER
@@ -32,7 +29,6 @@ order_event_at = record_at(EVENT_ORDER)
 BUY, GTD = int(Side.BUY), int(Tif.GTD)
 LIMIT, MARKET, TRAILING_STOP = int(OrderType.LIMIT), int(OrderType.MARKET), int(OrderType.TRAILING_STOP)
 SELF_TRADE, TRAILED = int(Reason.SELF_TRADE), int(Reason.TRAILED)
-OPEN = int(SymbolState.OPEN)
 
 
 @outline
@@ -149,12 +145,3 @@ def apply_triggered(state, slot):
         order.order_type = MARKET
         terms_at(state, slot).frozen = 0
     state.active = slot
-
-
-@outline
-def set_symbol_state(state, symbol, symbol_state):
-    """What the symbol takes from now on; hit orders that waited for it to open are due."""
-    instrument = instrument_at(state, symbol)
-    instrument.symbol_state = symbol_state
-    if symbol_state == OPEN and hits_at(state, symbol).head != 0:
-        mark_due(state, symbol)

@@ -8,7 +8,6 @@ from engine.checks import (
     INSUFFICIENT_FUNDS,
     MALFORMED,
     NONE,
-    STATE_FORBIDS,
     is_full,
     lots_covered,
     notional_reason,
@@ -43,7 +42,6 @@ from ringbuf.codes import (
     OrderType,
     Reason,
     Side,
-    SymbolState,
     Tif,
 )
 from ringbuf.jit import inline, outline
@@ -51,7 +49,6 @@ from ringbuf.jit import inline, outline
 ACCEPTED = int(EventType.ACCEPTED)
 BUY, LIMIT, TRAILING_STOP = int(Side.BUY), int(OrderType.LIMIT), int(OrderType.TRAILING_STOP)
 GTC, FOK, GTD = int(Tif.GTC), int(Tif.FOK), int(Tif.GTD)
-OPEN, AUCTION = int(SymbolState.OPEN), int(SymbolState.AUCTION)
 WOULD_CROSS, FOK_UNFILLED = int(Reason.WOULD_CROSS), int(Reason.FOK_UNFILLED)
 MIN_QTY_UNFILLED, SELF_TRADE = int(Reason.MIN_QTY_UNFILLED), int(Reason.SELF_TRADE)
 MARKET_REMAINDER = int(Reason.MARKET_REMAINDER)
@@ -84,23 +81,7 @@ def _value_reason(state, out, command, account):
             reason = notional_reason(instrument, command.price_ticks, command.qty_lots)
         elif reason == NONE and is_waiting_type(command.order_type * 1):
             reason = notional_reason(instrument, command.stop_price_ticks, command.qty_lots)
-    if reason == NONE and instrument.symbol_state != OPEN:
-        reason = _state_reason(state, command)
     return reason
-
-
-@outline
-def _state_reason(state, command):
-    """What a symbol that does not trade (post_only, auction) takes: what can rest, and waiting orders not reached."""
-    if is_waiting_type(command.order_type * 1):
-        if is_reached(state, command.symbol * 1, command.side * 1, command.order_type * 1, command.stop_price_ticks):
-            return STATE_FORBIDS
-        return NONE
-    if command.order_type != LIMIT or (command.tif != GTC and command.tif != GTD) or command.mask & HAS_MIN != 0:
-        return STATE_FORBIDS
-    if command.flags & CMD_POST_ONLY != 0 and instrument_at(state, command.symbol).symbol_state == AUCTION:
-        return STATE_FORBIDS
-    return NONE
 
 
 @inline
@@ -125,8 +106,7 @@ def decide_place(state, out, command, account):
     qty = command.qty_lots
     instrument = instrument_at(state, symbol)
     rests = command.tif == GTC or command.tif == GTD
-    crosses_allowed = command.flags & CMD_POST_ONLY == 0 and instrument.symbol_state == OPEN
-    if not crosses_allowed and instrument.symbol_state != AUCTION and touches(state, symbol, side, price):
+    if command.flags & CMD_POST_ONLY != 0 and touches(state, symbol, side, price):
         reason = WOULD_CROSS
     elif command.tif == FOK and not could_fill(state, symbol, side, price, qty, account, command.stp * 1):
         reason = FOK_UNFILLED
@@ -146,10 +126,7 @@ def decide_place(state, out, command, account):
     else:
         frozen = qty * instrument.lot_base_units
     _accept(state, out, command, price, qty, frozen)
-    if instrument.symbol_state == AUCTION:
-        add_flag(out.open, FLAG_RESTS)
-    else:
-        match(state, out, state.active, price)
+    match(state, out, state.active, price)
 
 
 @outline

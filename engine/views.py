@@ -53,8 +53,6 @@ WAITING = (2, 3, 4, 5)  # queues of orders that wait for a stop price
 INSTRUMENT_WORDS = (
     "symbol_state",
     "last_price_ticks",
-    "reference_ticks",
-    "band_ppm",
     "print_high",
     "print_low",
 )

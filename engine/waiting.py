@@ -9,12 +9,11 @@ from engine.book import append_to_queue, leave_queue, link_last, unlink
 from engine.levels import has_page_room
 from engine.memory import LARGEST
 from engine.state import HIT, QUEUES, hits_at, instrument_at, level_at, order_at, side_at, terms_at
-from ringbuf.codes import OrderType, Side, SymbolState
+from ringbuf.codes import OrderType, Side
 from ringbuf.jit import inline, outline
 
 BUY = int(Side.BUY)
 TAKE_PROFIT, TAKE_PROFIT_LIMIT = int(OrderType.TAKE_PROFIT), int(OrderType.TAKE_PROFIT_LIMIT)
-OPEN = int(SymbolState.OPEN)
 SELL_STOPS, BUY_STOPS = QUEUES.index("sell_stop"), QUEUES.index("buy_stop")
 BUY_PROFITS, SELL_PROFITS = QUEUES.index("buy_profit"), QUEUES.index("sell_profit")
 
@@ -54,7 +53,7 @@ def _best_price(state, symbol, queue, none):
 def watch_prints(state, symbol):
     """Set which prints have to be looked at."""
     instrument = instrument_at(state, symbol)
-    if instrument.trail_head != 0 or (instrument.band_ppm != 0 and instrument.reference_ticks == 0):
+    if instrument.trail_head != 0:
         instrument.print_above = 0  # all of them
         return
     above = _best_price(state, symbol, BUY_STOPS, LARGEST)
@@ -227,7 +226,7 @@ def _has_steps(state, symbol):
     instrument = instrument_at(state, symbol)
     if instrument.print_high != 0 and next_to_trail(state, symbol) != 0:
         return True
-    return hits_at(state, symbol).head != 0 and instrument.symbol_state == OPEN
+    return hits_at(state, symbol).head != 0
 
 
 @outline

@@ -1,7 +1,7 @@
 """What an order would take, counted before it is accepted: for fok, least quantities, and the funds of a market buy.
 
 Of one price first come the slices that stand there, in their order, then what icebergs hide; an own order that stops
-the taker therefore stands before everything hidden at its price. Where a trade would halt the symbol the walk ends.
+the taker therefore stands before everything hidden at its price.
 """
 
 from engine.book import shown_lots
@@ -9,18 +9,10 @@ from engine.levels import next_level
 from engine.matching import CANCEL_MAKER, NONE, crosses
 from engine.state import instrument_at, level_at, order_at, side_at
 from ringbuf.codes import Side, Stp
-from ringbuf.jit import inline, outline
+from ringbuf.jit import outline
 
 BUY = int(Side.BUY)
 DECREMENT = int(Stp.DECREMENT)
-
-
-@inline
-def _can_print(state, symbol, side, limit_ticks, price_ticks):
-    """Within the taker's limit, and within the symbol's volatility band?"""
-    instrument = instrument_at(state, symbol)
-    in_band = price_ticks >= instrument.band_low and price_ticks <= instrument.band_high
-    return in_band and crosses(side, limit_ticks, price_ticks)
 
 
 @outline
@@ -29,7 +21,7 @@ def could_fill(state, symbol, side, limit_ticks, qty_lots, account, mode):
     missing = qty_lots
     best = side_at(state, symbol, 1 - side).best
     while best != 0:
-        if not _can_print(state, symbol, side, limit_ticks, level_at(state, best).price_ticks):
+        if not crosses(side, limit_ticks, level_at(state, best).price_ticks):
             return False
         hidden = 0
         slot = level_at(state, best).head * 1
@@ -58,7 +50,7 @@ def walk_cost(state, symbol, limit_ticks, qty_lots, account, mode, funds):
     missing = qty_lots
     cost = 0
     best = side_at(state, symbol, 1).best
-    while best != 0 and _can_print(state, symbol, BUY, limit_ticks, level_at(state, best).price_ticks):
+    while best != 0 and crosses(BUY, limit_ticks, level_at(state, best).price_ticks):
         lot_cost = level_at(state, best).price_ticks * unit
         hidden = 0
         slot = level_at(state, best).head * 1
@@ -103,7 +95,7 @@ def budget_walk(state, symbol, limit_ticks, budget, account, mode):
     rest = budget
     lots = 0
     best = side_at(state, symbol, 1).best
-    while best != 0 and _can_print(state, symbol, BUY, limit_ticks, level_at(state, best).price_ticks):
+    while best != 0 and crosses(BUY, limit_ticks, level_at(state, best).price_ticks):
         lot_cost = level_at(state, best).price_ticks * unit
         hidden = 0
         if rest < lot_cost:
