@@ -4,7 +4,7 @@
 that also moves the cursor. So an effect and its cursor cannot part, and larger commits coalesce more.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from config.catalog import Catalog
 from consumers.funds import InstrumentTable, listed_events
-from consumers.store import Store, StoreView
+from consumers.store import Store, StoreView, encode_key
 from ringbuf.records import EVENT
 
 LISTED = "listed"  # table of the listing events, key = sequence
@@ -70,8 +70,7 @@ class StoredConsumer:
         self.instruments.fold(listed)
 
         def write(txn: Any) -> None:
-            for event in listed:
-                txn.put(int(event["seq"]).to_bytes(8, "big"), event.tobytes(), db=self.store.db(LISTED))
+            put_listed(txn, self.store, listed)
             if len(events):
                 self.fold.write(txn, events, self.instruments)
 
@@ -91,6 +90,12 @@ class StoredConsumer:
 def store_path(data: Path, name: str) -> Path:
     """Where a consumer's store lies."""
     return Path(data) / "stores" / name
+
+
+def put_listed(txn: Any, store: Tables, listed: Iterable[np.void]) -> None:
+    """Keep listing events (EVENT) for the next start."""
+    for event in listed:
+        txn.put(encode_key(int(event["seq"])), event.tobytes(), db=store.db(LISTED))
 
 
 def read_listed(txn: Any, store: Tables) -> NDArray[np.void]:

@@ -23,8 +23,8 @@ from consumers.marketdata.store import (
 )
 from consumers.runtime import ConsumerError, run
 from consumers.source import JournalSource
-from consumers.store import Store, encode_key
-from consumers.stored import LISTED
+from consumers.store import Store
+from consumers.stored import put_listed
 from ringbuf.layout import CLAIMED_AT, PUBLISHED_AT
 from ringbuf.ring import Ring
 from ringbuf.ring_kernels import write_i64
@@ -94,7 +94,7 @@ class MarketData:
 
     def apply(self, events: np.ndarray) -> None:
         """Fold a batch."""
-        self._listed += [event.copy() for event in listed_events(events)]  # not the whole batch that they are in
+        self._listed.extend(listed_events(events))
         self._fold(events)
 
     def commit(self, sequence: int) -> None:
@@ -102,8 +102,7 @@ class MarketData:
         records = self.fold.records()
 
         def write(txn: Any) -> None:
-            for event in self._listed:
-                txn.put(encode_key(int(event["seq"])), event.tobytes(), db=self.store.db(LISTED))
+            put_listed(txn, self.store, self._listed)
             put_records(txn, self.store, records)
             take_from_candles(txn, self.store, self.fold.late_busts, records)
 

@@ -16,8 +16,8 @@ from consumers.risk.fold import RiskFold
 from consumers.risk.store import NAME, TABLES, command_at, next_number, put_alerts, store_folder
 from consumers.runtime import ConsumerError, run
 from consumers.source import JournalSource
-from consumers.store import Store, encode_key
-from consumers.stored import LISTED
+from consumers.store import Store
+from consumers.stored import put_listed
 from ringbuf.lanes import Lanes, Producer
 from ringbuf.shm import SegmentMissing
 
@@ -85,15 +85,14 @@ class Risk:
 
     def apply(self, events: np.ndarray) -> None:
         """Fold a batch."""
-        self._listed += [event.copy() for event in listed_events(events)]  # not the whole batch that they are in
+        self._listed.extend(listed_events(events))
         self.fold.apply(events)
 
     def commit(self, sequence: int) -> None:
         """Alerts, commands and cursor; then the lane."""
 
         def write(txn: Any) -> None:
-            for event in self._listed:
-                txn.put(encode_key(int(event["seq"])), event.tobytes(), db=self.store.db(LISTED))
+            put_listed(txn, self.store, self._listed)
             put_alerts(txn, self.store, self.fold.alerts)
 
         self.store.commit(sequence, write)
