@@ -59,6 +59,16 @@ class EventType(IntEnum):
     DELISTED_ASSET = 22
 
 
+# The events that change what is listed.
+LISTINGS = (
+    EventType.LISTED_ASSET,
+    EventType.LISTED_INSTRUMENT,
+    EventType.CHANGED_INSTRUMENT,
+    EventType.DELISTED_INSTRUMENT,
+    EventType.DELISTED_ASSET,
+)
+
+
 class Side(IntEnum):
     """Buy or sell; of the taker in a trade."""
 
