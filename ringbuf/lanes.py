@@ -9,7 +9,7 @@ import os
 
 import numpy as np
 
-from ringbuf.atomics import copy_bytes, load, load_acquire, load_u32, pause, store, store_release, store_u32
+from ringbuf.atomics import copy_bytes, load, load_acquire, load_u8, load_u32, pause, store, store_release, store_u32
 from ringbuf.codes import CMD_GROUP
 from ringbuf.cursor import encode_name
 from ringbuf.head import attach_ready, check_capacity, check_places, finish, head_of, make
@@ -42,8 +42,7 @@ _LANES_AT = head_offset("first_seq")
 _SLOTS_AT = head_offset("slots_at")
 _INGRESS_AT = offset_of(COMMAND, "ingress_ns")
 _SESSION_AT = offset_of(COMMAND, "session")
-_OP_AT = offset_of(COMMAND, "op")
-_GROUP_BIT = CMD_GROUP << 8  # in the 32 bits from op on, flags come second
+_FLAGS_AT = offset_of(COMMAND, "flags")
 _SESSION_BITS = 24
 _SESSION_MASK = (1 << _SESSION_BITS) - 1
 NAME_LIMIT = 64
@@ -133,7 +132,7 @@ def lane_send(addr, lane, source, count):  # type: ignore[no-untyped-def]
         room = capacity - (produced - consumed)
     fits = count if count < room else room
     if fits < count:
-        while fits > 0 and load_u32(source + (fits - 1) * RECORD_SIZE + _OP_AT) & _GROUP_BIT != 0:
+        while fits > 0 and load_u8(source + (fits - 1) * RECORD_SIZE + _FLAGS_AT) & CMD_GROUP != 0:
             fits -= 1
     if fits <= 0:
         return 0
@@ -368,4 +367,3 @@ def _lines(segment: Segment, lanes: int) -> np.ndarray:
 
 
 assert offset_of(LANE, "name") == LANE_NAME_AT
-assert offset_of(COMMAND, "flags") == _OP_AT + 1 and _OP_AT % 4 == 0
