@@ -14,7 +14,7 @@ from ringbuf.codes import STATUS_DELISTED, MarketType, Side, SymbolState
 TRADE, BBO, DEPTH = int(MarketType.TRADE), int(MarketType.BBO), int(MarketType.DEPTH)
 TICKER, CANDLE, STATUS = int(MarketType.TICKER), int(MarketType.CANDLE), int(MarketType.STATUS)
 AUCTION = int(MarketType.AUCTION)
-WORDS = {kind: MarketType(kind).name.lower() for kind in (TRADE, BBO, DEPTH, TICKER, CANDLE, STATUS, AUCTION)}
+WORDS = {int(kind): kind.name.lower() for kind in MarketType}
 STATES = {int(state): state.name.lower() for state in SymbolState} | {STATUS_DELISTED: "delisted"}
 CLOSED = 2
 NS = 1_000_000_000

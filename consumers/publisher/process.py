@@ -28,7 +28,7 @@ from consumers.journal.checks import fill_checksums
 from consumers.marketdata.store import feed_after, last_mseq, last_of_topics, store_folder
 from consumers.publisher.payloads import DEPTH, Topic, merge_depth, messages_of, payload, topic_name, topic_of
 from consumers.publisher.requests import Answers
-from consumers.runtime import attach_ring
+from consumers.runtime import CHECK_NS, attach_ring
 from consumers.store import StoreError
 from ringbuf.cursor import CursorSource, CursorState
 from ringbuf.reader import Ahead, Lapped, RingReader
@@ -45,7 +45,6 @@ MERGE_FROM = 512  # records in a batch from which on it counts as behind
 HEARTBEAT_NS = 500_000_000
 HEARTBEAT_TOPIC = b"hb/"
 IDLE_NS = 20_000_000  # a request waits so long at most
-LOOK_NS = 200_000_000  # how often supervisor and ring are looked at
 SEND_HWM = 20_000
 START_SECONDS = 10
 
@@ -296,7 +295,7 @@ def main(context: Any) -> int:
             if more:
                 continue
             is_over = bool(told)
-            if now_ns - look_ns >= LOOK_NS:
+            if now_ns - look_ns >= CHECK_NS:
                 look_ns = now_ns
                 is_over |= os.getppid() != parent or not publisher.events.is_current
             if is_over:
