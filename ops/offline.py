@@ -12,7 +12,7 @@ from config.json_commands import decode_lines
 from config.json_events import encode_lines
 from engine.core import Engine
 from engine.state import Limits
-from ringbuf.codes import GROUP_MAX, EventType, OrderType, Reason, Side, Tif
+from ringbuf.codes import GROUP_MAX, PRICED, EventType, OrderType, Reason, Side, Tif
 from ringbuf.records import COMMAND
 
 CHUNK_LINES = 8192
@@ -135,7 +135,7 @@ def _order_fields(row: np.void, instrument: Instrument) -> dict[str, Any]:
         "order_type": kind.name.lower(),
         "tif": Tif(int(row["tif"])).name.lower(),
     }
-    if kind in (OrderType.LIMIT, OrderType.STOP_LIMIT, OrderType.TAKE_PROFIT_LIMIT):
+    if kind in PRICED:
         fields["price"] = instrument.price_text(int(row["price_ticks"]))
     for name, column in (("stop_price", "stop_price_ticks"), ("trail", "trail_ticks")):
         if row[column]:

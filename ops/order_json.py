@@ -8,7 +8,18 @@ from numpy.typing import NDArray
 from config.catalog import Catalog, Instrument
 from consumers.orders.fold import Status
 from consumers.orders.store import OrderTables, fills_of
-from ringbuf.codes import NO_ACCOUNT, NO_ID, NO_SYMBOL, EventType, OrderType, Reason, Side, Tif
+from ringbuf.codes import (
+    FIRST_WAITING,
+    NO_ACCOUNT,
+    NO_ID,
+    NO_SYMBOL,
+    PRICED,
+    EventType,
+    OrderType,
+    Reason,
+    Side,
+    Tif,
+)
 
 
 def order_json(row: NDArray[np.void], catalog: Catalog) -> dict[str, Any]:
@@ -26,9 +37,9 @@ def order_json(row: NDArray[np.void], catalog: Catalog) -> dict[str, Any]:
         "tif": Tif(int(order["tif"])).name.lower(),
         "status": Status(int(order["status"])).name.lower(),
     }
-    if order_type in (OrderType.LIMIT, OrderType.STOP_LIMIT, OrderType.TAKE_PROFIT_LIMIT):
+    if order_type in PRICED:
         found["price"] = instrument.price_text(int(order["price_ticks"]))
-    if order_type >= OrderType.STOP:  # the types that wait
+    if order_type >= FIRST_WAITING:
         found["stop_price"] = instrument.price_text(int(order["stop_price_ticks"]))
         found["triggered"] = bool(order["triggered"])
     if order_type == OrderType.TRAILING_STOP:

@@ -88,6 +88,10 @@ class OrderType(IntEnum):
     TRAILING_STOP = 6
 
 
+FIRST_WAITING = OrderType.STOP  # this type and all behind it wait for a trigger
+PRICED = (OrderType.LIMIT, OrderType.STOP_LIMIT, OrderType.TAKE_PROFIT_LIMIT)  # the others have no limit price
+
+
 class Tif(IntEnum):
     """Time in force."""
 

@@ -7,10 +7,10 @@ from consumers.marketdata.level_lists import show, slice_of
 from consumers.marketdata.order_table import drop_order, find_order, new_order
 from consumers.marketdata.tables import order_at
 from ringbuf.atomics import load, store
-from ringbuf.codes import OrderType
+from ringbuf.codes import FIRST_WAITING
 # isort: on
 
-FIRST_WAITING = int(OrderType.STOP)  # this order type and all behind it wait
+_FIRST_WAITING = int(FIRST_WAITING)
 
 
 @inline
@@ -54,7 +54,7 @@ def accept(t, event, terms):
     order.level = 0
     order.symbol = event.symbol
     order.side = event.side
-    order.waits = 1 if terms.order_type >= FIRST_WAITING else 0
+    order.waits = 1 if terms.order_type >= _FIRST_WAITING else 0
     _activate(t, event.order_id)
 
 

@@ -9,7 +9,7 @@ from enum import IntEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from ringbuf.codes import FLAG_AUCTION, EventType, OrderType
+from ringbuf.codes import FIRST_WAITING, FLAG_AUCTION, EventType
 from ringbuf.jit import kernel
 from ringbuf.records import EVENT, EVENT_ORDER
 
@@ -90,7 +90,7 @@ _AMENDED = int(EventType.AMENDED)
 _TRIGGERED = int(EventType.TRIGGERED)
 _OPEN, _PARTLY, _FILLED = int(Status.OPEN), int(Status.PARTLY_FILLED), int(Status.FILLED)
 _ENDED, _WAITING = int(Status.CANCELLED), int(Status.WAITING)
-_FIRST_WAITING = int(OrderType.STOP)  # this order type and all behind it wait
+_FIRST_WAITING = int(FIRST_WAITING)
 _OF_AUCTION = int(FLAG_AUCTION)
 
 

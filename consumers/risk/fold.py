@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from config.settings import RiskSettings
-from ringbuf.codes import FLAG_LAST, EventType, OrderType, Reason
+from ringbuf.codes import FLAG_LAST, PRICED, EventType, OrderType, Reason
 from ringbuf.records import EVENT_LISTED_INSTRUMENT, EVENT_ORDER
 
 NS = 1_000_000_000
@@ -23,7 +23,6 @@ SUSPENDED, UNSUSPENDED = int(EventType.SUSPENDED), int(EventType.UNSUSPENDED)
 BY_OWNER = (int(Reason.USER), int(Reason.MASS_CANCEL))
 NOT_ASKED_FOR = (int(Reason.SELF_TRADE), int(Reason.TRAILED))  # reasons of amended that no request caused
 MARKET = int(OrderType.MARKET)
-AT_STOP = (int(OrderType.STOP), int(OrderType.TAKE_PROFIT), int(OrderType.TRAILING_STOP))  # market orders that wait
 
 _FOLDED = np.zeros(256, np.bool_)
 _FOLDED[[ACCEPTED, TRADE, CANCELLED, AMENDED, TRIGGERED, BUSTED, LISTED, SUSPENDED, UNSUSPENDED, HALTED]] = True
@@ -155,9 +154,9 @@ class RiskFold:
         if not (limits.max_order_lots or limits.max_order_notional or limits.price_collar_ppm):
             return
         lots, kind, last = int(terms["qty_lots"]), int(terms["order_type"]), self.last_ticks.get(symbol, 0)
-        priced = kind != MARKET and kind not in AT_STOP
+        priced = kind in PRICED
         # a market order has no price of its own: what it would cost at the last price; one that waits, at its trigger
-        price = int(terms["price_ticks"]) if priced else int(terms["stop_price_ticks"]) if kind in AT_STOP else last
+        price = int(terms["price_ticks"]) if priced else last if kind == MARKET else int(terms["stop_price_ticks"])
         if limits.max_order_lots and lots > limits.max_order_lots:
             self._breach(seq, ts_ns, "order_size", account, symbol, lots, limits.max_order_lots)
         notional = price * lots * self.units.get(symbol, 0)
