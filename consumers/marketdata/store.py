@@ -316,10 +316,15 @@ def record_of(txn: Any, store: Tables, table: str, symbol: int) -> np.void | Non
     return None if row is None else np.frombuffer(bytes(row), MARKET)[0]
 
 
-def auction_of(txn: Any, store: Tables, symbol: int) -> np.void | None:
-    """The latest AUCTION record of a symbol that is in an auction; None where it is in none, or nothing would trade."""
-    status, auction = record_of(txn, store, "status", symbol), record_of(txn, store, "auctions", symbol)
-    if status is None or auction is None or status["side"] != SymbolState.AUCTION or auction["seq"] < status["seq"]:
+def auction_of(txn: Any, store: Tables, status: np.void | None) -> np.void | None:
+    """The latest AUCTION record of the symbol whose latest STATUS record this is.
+
+    None where it is in no auction, or nothing would trade.
+    """
+    if status is None or status["side"] != SymbolState.AUCTION:
+        return None
+    auction = record_of(txn, store, "auctions", int(status["symbol"]))
+    if auction is None or auction["seq"] < status["seq"]:
         return None
     return auction if auction["qty_lots"] else None
 

@@ -74,7 +74,7 @@ class Answers:
         row = record_of(txn, self.view, "tickers", instrument.id)
         ticker = None if row is None else ticker_json(row, instrument)
         status = record_of(txn, self.view, "status", instrument.id)
-        auction = auction_of(txn, self.view, instrument.id)
+        auction = auction_of(txn, self.view, status)
         return {
             "epoch": self.epoch,
             "seq": self.view.cursor(txn)[1],
