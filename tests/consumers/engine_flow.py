@@ -12,7 +12,7 @@ from config.json_commands import decode_all
 from config.json_events import encode_all
 from engine.core import Engine
 from engine.state import Limits
-from ringbuf.codes import EventType
+from ops.offline import TradeLog
 from tests.reference.features import ALL
 from tests.reference.stream import CommandStream, instruments
 
@@ -39,7 +39,7 @@ class EngineFlow:
         self.source = CommandStream(seed, features)
         self.first = self.engine.run(catalog_of(instruments(features), folder).seed_commands())
         self.catalog = Catalog.from_events(self.first)
-        self._trades: dict[int, np.void] = {}
+        self._trades = TradeLog()
 
     def events(self, steps: int) -> Iterator[np.ndarray]:
         """Events of the listings, then of so many commands, each with the steps that it led to."""
@@ -47,12 +47,11 @@ class EngineFlow:
         for _ in range(steps):
             command = self.source.next()
             text = command.encode() if isinstance(command, str) else command
-            commands, _ = decode_all(text, self.catalog, self._trades.get)
+            commands, _ = decode_all(text, self.catalog, self._trades.find)
             events = self.engine.run(commands)
             self.catalog.fold_all(events)
             self.source.saw(encode_all(events, self.catalog))
-            trades = events[events["type"] == EventType.TRADE]
-            self._trades.update({int(trades["seq"][i]): trades[i] for i in range(len(trades))})
+            self._trades.add(events)
             yield events
 
 

@@ -3,7 +3,12 @@
 from bisect import bisect_left, insort
 from dataclasses import dataclass
 
+from ringbuf.codes import OrderType
+
 BUY = 0
+WAITING = (
+    OrderType.STOP, OrderType.STOP_LIMIT, OrderType.TAKE_PROFIT, OrderType.TAKE_PROFIT_LIMIT, OrderType.TRAILING_STOP
+)  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -15,7 +20,7 @@ class Order:
     price_ticks: int
     leaves_lots: int
     display_lots: int
-    waits: bool  # a stop that has not triggered
+    waits: bool  # one of WAITING that has not triggered
     shown_lots: int = 0
 
 

@@ -20,13 +20,12 @@ from ringbuf.codes import (
     STATUS_DELISTED,
     EventType,
     MarketType,
-    OrderType,
     SymbolState,
 )
 from ringbuf.records import EVENT, EVENT_BUST, EVENT_LISTED_INSTRUMENT, EVENT_ORDER, EVENT_STATE, MARKET
 from tests.consumers.plain_auction import Levels, plain_indicative
 from tests.consumers.plain_candles import Candle, Day, begin
-from tests.consumers.plain_levels import Book, Order
+from tests.consumers.plain_levels import WAITING, Book, Order
 
 FLAG_CLOSED = 2
 MAX_I64 = 2**63 - 1
@@ -40,9 +39,6 @@ M_TRADE, M_BBO, M_DEPTH = int(MarketType.TRADE), int(MarketType.BBO), int(Market
 M_TICKER, M_CANDLE, M_STATUS = int(MarketType.TICKER), int(MarketType.CANDLE), int(MarketType.STATUS)
 M_AUCTION = int(MarketType.AUCTION)
 STATE, UNCROSSED, DELISTED = int(EventType.STATE), int(EventType.UNCROSSED), int(EventType.DELISTED_INSTRUMENT)
-WAITING = (
-    OrderType.STOP, OrderType.STOP_LIMIT, OrderType.TAKE_PROFIT, OrderType.TAKE_PROFIT_LIMIT, OrderType.TRAILING_STOP
-)  # fmt: skip
 
 Topic = tuple[int, int, int]  # type, symbol, interval
 TradeTime = Callable[[int, int], int | None]  # (symbol, trade's sequence) -> its ts_ns

@@ -26,12 +26,10 @@ from ringbuf.codes import (
 )
 from ringbuf.records import EVENT, EVENT_LISTED_ASSET, EVENT_LISTED_INSTRUMENT, EVENT_ORDER, EVENT_STATE
 from tests.consumers.plain_books import Plain
+from tests.consumers.plain_levels import WAITING
 
 DAY_NS = 86_400_000_000_000
 ACCOUNTS = (1, 2, 3, 64, 65, 70_000)
-WAITING = (
-    OrderType.STOP, OrderType.STOP_LIMIT, OrderType.TAKE_PROFIT, OrderType.TAKE_PROFIT_LIMIT, OrderType.TRAILING_STOP
-)  # fmt: skip
 AS_LIMIT = (OrderType.LIMIT, OrderType.STOP_LIMIT, OrderType.TAKE_PROFIT_LIMIT)
 LOT, TICK_LOT = (10, 8), (3, 2)  # by symbol; symbol 0 = asset 1 in asset 0, symbol 1 = asset 2 in asset 0
 

@@ -20,7 +20,6 @@ from ringbuf.codes import (
     STATUS_DELISTED,
     EventType,
     MarketType,
-    OrderType,
     SymbolState,
 )
 from ringbuf.cuts import cut_places
@@ -28,14 +27,11 @@ from ringbuf.jit import kernel
 from ringbuf.records import EVENT, EVENT_ORDER, EVENT_STATE
 from tests.consumers.engine_flow import EngineFlow, reference_history
 from tests.consumers.plain_auction import plain_indicative
+from tests.consumers.plain_levels import WAITING
 from tests.consumers.plain_market import PlainFold
 from tests.consumers.reference_flow import ReferenceFlow
 from tests.consumers.synthetic import Story
 from tests.consumers.test_against_engine import history
-
-WAITING = (
-    OrderType.STOP, OrderType.STOP_LIMIT, OrderType.TAKE_PROFIT, OrderType.TAKE_PROFIT_LIMIT, OrderType.TRAILING_STOP
-)  # fmt: skip
 
 
 def pieces_of(events: np.ndarray, seed: int) -> Iterator[np.ndarray]:
