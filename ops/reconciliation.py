@@ -145,9 +145,9 @@ def check_orders(txn: Any, view: StoreView, history: History) -> list[Check]:
     for name in ("stop_price_ticks", "trail_ticks"):  # the store remembers what an order once waited for
         rows[name][~waits] = 0
     rows["pair_order_id"][~np.isin(rows["pair_order_id"], rows["order_id"])] = 0
-    columns = ("pair_order_id" if name == "pair" else name for name in OpenOrder._fields)
+    columns = ("order_id", *("pair_order_id" if name == "pair" else name for name in OpenOrder._fields))
     terms = zip(*(rows[name].tolist() for name in columns), strict=True)
-    found = {order_id: OpenOrder(*row) for order_id, row in zip(rows["order_id"].tolist(), terms, strict=True)}
+    found = {order_id: OpenOrder(*row) for order_id, *row in terms}
     wrong = first_difference(found, history.open_orders(), "order")
     said = f"{len(found)} open orders as in the engine, {np.count_nonzero(waits)} of them waiting"
     checks = [Check("orders", not wrong, wrong or said)]
