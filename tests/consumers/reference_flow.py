@@ -18,10 +18,12 @@ Levels = list[tuple[int, int]]
 class Stepping(ReferenceEngine):
     """The reference, remembering where its steps begin."""
 
+    begins: tuple[int, ...] = ()
+
     def begin_step(self) -> None:
         """See ReferenceEngine."""
         super().begin_step()
-        self.begins = [at for at in getattr(self, "begins", []) if at < len(self.events)] + [len(self.events)]
+        self.begins = (*(at for at in self.begins if at < len(self.events)), len(self.events))
 
 
 class ReferenceFlow:
@@ -38,7 +40,7 @@ class ReferenceFlow:
         """Events of the listings, then of so many commands."""
         yield self.first
         for _ in range(steps):
-            self.engine.begins = []
+            self.engine.begins = ()
             said = self.engine.run(self.source.next())
             self.source.saw(said)
             yield self._records(said, set(self.engine.begins))
