@@ -4,9 +4,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
 import orjson
 import zmq
 
+from ringbuf.codes import NO_ACCOUNT, NO_ID, Op
+from ringbuf.records import COMMAND
 from tests.pipeline import Pipeline
 
 PATIENCE_MS = 20_000
@@ -26,9 +29,13 @@ class Client:
     def send(self, *frames: Any) -> None:
         self._socket.send_multipart([f if isinstance(f, bytes) else orjson.dumps(f) for f in frames])
 
+    def hears(self, wait_ms: int) -> bool:
+        """Whether something comes within that time."""
+        return bool(self._got) or self._socket.poll(wait_ms) != 0
+
     def frame(self) -> bytes:
         if not self._got:
-            assert self._socket.poll(PATIENCE_MS), "no answer"
+            assert self.hears(PATIENCE_MS), "no answer"
             self._got = self._socket.recv_multipart()
         return self._got.pop(0)
 
@@ -76,3 +83,10 @@ def place(account: int, client_id: int, side: str, price: str, qty: str = "1", s
     """A limit order."""
     terms = {"side": side, "type": "limit", "price": price, "qty": qty}
     return {"op": "place", "account": account, "client_id": client_id, "symbol": symbol, **terms}
+
+
+def times(number: int) -> np.ndarray:
+    """So many records that need no account and fill a lane."""
+    commands = np.zeros(number, COMMAND)
+    commands["op"], commands["client_id"], commands["account"] = Op.TIME, NO_ID, NO_ACCOUNT
+    return commands

@@ -10,9 +10,9 @@ import numpy as np
 import orjson
 import pytest
 
-from ringbuf.codes import FLAG_LAST, NO_ACCOUNT, NO_ID, EventType, Op, Reason
+from ringbuf.codes import FLAG_LAST, EventType, Op, Reason
 from ringbuf.records import COMMAND, COMMAND_BUST, COMMAND_LIST_INSTRUMENT, EVENT
-from tests.engine.dealer import Client, client_of, funded, new_account, place
+from tests.engine.dealer import Client, client_of, funded, new_account, place, times
 from tests.pipeline import Pipeline, eventually, pipeline
 
 LANE = 64  # commands that find room in a lane: small, so that it can be filled
@@ -36,12 +36,6 @@ def client(running: Pipeline) -> Iterator[Client]:
 def other(running: Pipeline) -> Iterator[Client]:
     with client_of(running) as made:
         yield made
-
-
-def times(count: int) -> np.ndarray:
-    commands = np.zeros(count, COMMAND)
-    commands["op"], commands["client_id"], commands["account"] = Op.TIME, NO_ID, NO_ACCOUNT
-    return commands
 
 
 def test_a_json_command_is_answered_with_its_event(client: Client) -> None:
