@@ -14,16 +14,15 @@ trailing `deleted` rows made by the recorder           the expected book at the 
 """
 
 import csv
-import gzip
-import lzma
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from config.errors import ConfigError
 from ops.convert.flow import SIDE_WORDS, Flow, Pair
+from ops.convert.packed import open_text
 from ops.convert.plain_book import BUY, SELL, PlainBook
 from ops.convert.summary import Summary
 
@@ -102,7 +101,7 @@ def read(files: list[Path]) -> Recording:
     orders: list[Row] | None = None
     trades: list[tuple[int, str, int, int, int, int]] = []
     for path in files:
-        with _open(path) as stream:
+        with open_text(path) as stream:
             rows = csv.reader(stream)
             header = [name.replace(".", "_") for name in next(rows, [])]
             if header == ORDER_COLUMNS and orders is None:
@@ -126,19 +125,6 @@ def read(files: list[Path]) -> Recording:
         trades=trades,
         whole_seconds=all(row[1] % 1000 == 0 for row in orders),
     )
-
-
-def _open(path: Path) -> IO[str]:
-    try:
-        with path.open("rb") as raw:
-            magic = raw.read(6)
-    except OSError as error:
-        raise ConfigError(str(path), f"expected a readable file ({error.strerror})") from error
-    if magic[:2] == b"\x1f\x8b":
-        return gzip.open(path, "rt", newline="")
-    if magic == b"\xfd7zXZ\x00":
-        return lzma.open(path, "rt", newline="")
-    return path.open("rt", newline="")
 
 
 def _lots(text: str) -> int:

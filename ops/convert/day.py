@@ -4,11 +4,21 @@ import re
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
+from ops.convert.summary import Summary
+
 # As venues and vendors name their files: 2012-06-21, 01302019, 20190130, S081321
 _DASHED = re.compile(r"(\d{4})-(\d\d)-(\d\d)")
 _DIGITS = re.compile(r"(?<!\d)(\d{8}|\d{6})(?!\d)")
 _FORMS = {8: ("%m%d%Y", "%Y%m%d"), 6: ("%m%d%y",)}
-UNKNOWN = date(1970, 1, 1)
+_UNKNOWN = date(1970, 1, 1)
+
+
+def day_of(path: Path, given: date | None, summary: Summary) -> date:
+    """The day that was given, else the one in the file's name, else 1970-01-01, noted as inferred."""
+    day = given or day_in_name(path)
+    if day is None:
+        summary.infer(f"day {_UNKNOWN}: neither --date nor the file's name tells it")
+    return day or _UNKNOWN
 
 
 def day_in_name(path: Path) -> date | None:

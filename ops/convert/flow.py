@@ -103,10 +103,6 @@ class Flow:
     def _add(self, command: dict[str, Any]) -> None:
         self.lines.append(orjson.dumps(command, option=orjson.OPT_APPEND_NEWLINE))
 
-    def account_of(self, order_id: int) -> int:
-        """The account, from 1, that an order of the source is given to."""
-        return account_of(order_id, self.accounts)
-
     def deposit_all(self, ts_ns: int, base_amount: int, quote_amount: int) -> None:
         """Fund every account with whole units of each asset, less where the total would near the supply limit."""
         amounts: dict[str, tuple[int, int]] = {}
@@ -133,7 +129,7 @@ class Flow:
         self, pair: Pair, order_id: int, ts_ns: int, side: int, price: int | None, qty: int, post_only: bool = False
     ) -> None:
         """A limit order good till cancelled, or a market order where price is None."""
-        account = self.account_of(order_id)
+        account = account_of(order_id, self.accounts)
         client_id = self._next_client_id(account)
         self.owner[order_id] = (account, client_id)
         command: dict[str, Any] = {

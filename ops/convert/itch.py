@@ -1,4 +1,4 @@
-"""NASDAQ TotalView-ITCH 5.0 files (a day of the whole market, .gz or plain) to commands, as they stream by.
+"""NASDAQ TotalView-ITCH 5.0 files (a day of the whole market, plain, .gz or .xz) to commands, as they stream by.
 
 ==========  ==========================  =====================================================================
 message     it says                     becomes
@@ -15,7 +15,7 @@ R, S        directory, system event     names a locate code; says whether the fi
 others      nothing about orders        counted
 ==========  ==========================  =====================================================================
 
-A first byte 1f 8b would be a frame of 8 075 bytes, which no message is: so it means gzip.
+First bytes 1f 8b or fd 37 would be a frame of 8 075 or 64 823 bytes, which no message is: so they mean a packed file.
 """
 
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ from datetime import date
 from pathlib import Path
 
 from config.errors import ConfigError
-from ops.convert.day import UNKNOWN, day_in_name, midnight_ns
+from ops.convert.day import day_of, midnight_ns
 from ops.convert.feed_files import FeedFiles, pair_name
 from ops.convert.itch_frames import LENGTHS, Frames
 from ops.convert.market import Market
@@ -51,12 +51,9 @@ def convert(
     if len(files) != 1:
         raise ConfigError("file", f"expected one file, got {len(files)}")
     summary = Summary("itch", out_dir)
-    day = day or day_in_name(files[0])
-    if day is None:
-        day = UNKNOWN
-        summary.infer("day 1970-01-01: neither --date nor the file's name tells it")
+    midnight = midnight_ns(day_of(files[0], day, summary))
     with FeedFiles(out_dir, accounts, summary) as out:
-        replay = _Replay(Frames(files[0]), out, frozenset(stocks), midnight_ns(day))
+        replay = _Replay(Frames(files[0]), out, frozenset(stocks), midnight)
         replay.run()
         replay.finish()
     return summary
@@ -175,4 +172,4 @@ class _Replay:
         held = sum(len(market.held) for market in markets)
         summary.drop("orders held back to the end", held)
         summary.book_identical = held == 0
-        self._out.finish(market.open_orders(market.listing) for market in markets if market.listing is not None)
+        self._out.finish(market.open_orders() for market in markets)

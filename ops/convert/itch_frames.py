@@ -6,16 +6,15 @@ into rows of integers, the rest is only counted. The kernel uses nothing of othe
 this file is enough to notice an edit.
 """
 
-import gzip
-import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO
 
 import numpy as np
 
 from config.errors import ConfigError
+from ops.convert.packed import DAMAGED, open_binary
 from ringbuf.jit import kernel
 
 # Fields of a decoded row. `at` is the frame's offset in the (unpacked) file, `stock` eight characters as a number,
@@ -126,7 +125,7 @@ class Frames:
         data = np.frombuffer(buffer, np.uint8)
         rows = np.zeros((_ROWS_MAX, len(COLUMNS)), np.int64)
         start, end = 0, 0  # file offset of buffer[0]; how much of the buffer is filled
-        with _open(self.path) as stream:
+        with open_binary(self.path) as stream:
             while count := self._read(stream, memoryview(buffer)[end:], start + end):
                 end += count
                 at, found = 0, _ROWS_MAX
@@ -145,10 +144,10 @@ class Frames:
         if end:
             raise self._cut_short(start, buffer[:end])
 
-    def _read(self, stream: BinaryIO, room: memoryview, offset: int) -> int:
+    def _read(self, stream: IO[bytes], room: memoryview, offset: int) -> int:
         try:
             return stream.readinto(room)  # type: ignore[attr-defined]
-        except (EOFError, gzip.BadGzipFile, zlib.error, OSError) as error:
+        except DAMAGED as error:
             raise ConfigError(
                 f"{self.path} offset {offset} (unpacked)", f"expected a readable file to its end ({error})"
             ) from error
@@ -166,12 +165,3 @@ class Frames:
         return ConfigError(
             f"{self.path} offset {offset}", f"expected a message of {length} bytes, the file ends after {len(rest) - 2}"
         )
-
-
-def _open(path: Path) -> BinaryIO:
-    try:
-        with path.open("rb") as raw:
-            packed = raw.read(2) == b"\x1f\x8b"
-    except OSError as error:
-        raise ConfigError(str(path), f"expected a readable file ({error.strerror})") from error
-    return gzip.open(path, "rb") if packed else path.open("rb")  # type: ignore[return-value]

@@ -20,7 +20,6 @@ order is placed where it is unknown, and what it passed over has ended unseen.
 """
 
 import csv
-import gzip
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -29,9 +28,10 @@ from pathlib import Path
 from typing import IO, NoReturn
 
 from config.errors import ConfigError
-from ops.convert.day import UNKNOWN, day_in_name, midnight_ns
+from ops.convert.day import day_of, midnight_ns
 from ops.convert.feed_files import FeedFiles, pair_name
 from ops.convert.market import Market
+from ops.convert.packed import DAMAGED, open_text
 from ops.convert.plain_book import BUY, SELL
 from ops.convert.summary import Summary
 
@@ -56,7 +56,7 @@ class _Files:
 def convert(
     files: list[Path], out_dir: Path, accounts: int = 16, symbol: str | None = None, day: date | None = None
 ) -> Summary:
-    """Convert a message file and, where there is one, its orderbook file (plain or .gz, in any order).
+    """Convert a message file and, where there is one, its orderbook file (plain, .gz or .xz, in any order).
 
     Symbol and day are taken from the file's name (``AAPL_2012-06-21_…_message_10.csv``) unless given.
     Raises ConfigError naming the file and line that can't be used, and what was expected there.
@@ -66,45 +66,33 @@ def convert(
     if symbol is None and not separator:
         raise ConfigError("--symbol", f"expected, as the name of {found.messages} doesn't tell it")
     summary = Summary("lobster", out_dir)
-    day = day or day_in_name(found.messages)
-    if day is None:
-        day = UNKNOWN
-        summary.infer("day 1970-01-01: neither --date nor the file's name tells it")
+    midnight = midnight_ns(day_of(found.messages, day, summary))
     with ExitStack() as stack:
         out = stack.enter_context(FeedFiles(out_dir, accounts, summary))
-        replay = _Replay(Market(out, pair_name(symbol or name), complete=False), midnight_ns(day), summary)
-        messages = _messages(found.messages, stack.enter_context(_open(found.messages)), summary)
+        replay = _Replay(Market(out, pair_name(symbol or name), complete=False), midnight, summary)
+        messages = _messages(found.messages, stack.enter_context(open_text(found.messages)), summary)
         if found.books is None:
             for message in messages:
                 replay.message(message)
         else:
-            _with_books(replay, messages, found, stack.enter_context(_open(found.books)))
+            _with_books(replay, messages, found, stack.enter_context(open_text(found.books)))
         market = replay.market
         if market.listing is None:
             raise ConfigError(str(found.messages), "expected rows that place orders")
         summary.drop("orders held back to the end", len(market.held))
         summary.book_identical = not market.held and replay.is_in_sight()
-        out.finish([market.open_orders(market.listing)])
+        out.finish([market.open_orders()])
     return summary
 
 
 # --- reading ----------------------------------------------------------------------------------------------------------
 
 
-def _open(path: Path) -> IO[str]:
-    try:
-        with path.open("rb") as raw:
-            packed = raw.read(2) == b"\x1f\x8b"
-    except OSError as error:
-        raise ConfigError(str(path), f"expected a readable file ({error.strerror})") from error
-    return gzip.open(path, "rt", newline="") if packed else path.open("rt", newline="")
-
-
 def _told_apart(files: list[Path]) -> _Files:
     """Message rows have six columns, orderbook rows four a level."""
     messages, books, columns = [], [], 0
     for path in files:
-        with _open(path) as stream:
+        with open_text(path) as stream:
             first: list[str] = next(_rows(path, stream), (0, []))[1]
         if len(first) == 6:
             messages.append(path)
@@ -119,13 +107,13 @@ def _told_apart(files: list[Path]) -> _Files:
 
 
 def _rows(path: Path, stream: IO[str]) -> Iterator[tuple[int, list[str]]]:
-    """Line number and columns of each row that isn't empty. Raises ConfigError where a packed file is cut short."""
+    """Line number and columns of each row that isn't empty. Raises ConfigError where it is not text to its end."""
     reader = csv.reader(stream)
     try:
         for row in reader:
             if row:
                 yield reader.line_num, row
-    except (EOFError, gzip.BadGzipFile, UnicodeDecodeError, csv.Error) as error:
+    except (*DAMAGED, UnicodeDecodeError, csv.Error) as error:
         raise ConfigError(f"{path} line {reader.line_num + 1}", f"expected text to the file's end ({error})") from error
 
 

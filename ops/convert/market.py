@@ -140,8 +140,10 @@ class Market:
             total += sum(order[2] for order in self.held.values() if order[0] == side and order[1] == price)
         return total
 
-    def open_orders(self, listing: Listing) -> tuple[Listing, Rows, Rows]:
-        """Bids and asks as expected of the engine, under the market's own listing."""
+    def open_orders(self) -> tuple[Listing, Rows, Rows]:
+        """The listing, bids and asks as expected of the engine; there has to be one."""
+        listing = self.listing
+        assert listing is not None
         bids, asks = (
             [[listing.price_text(price), str(qty), *self._owner[ref]] for price, qty, ref in self.book.side(side)]
             for side in (BUY, SELL)

@@ -2,6 +2,8 @@
 
 import gzip
 import json
+import lzma
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -78,10 +80,11 @@ def test_only_the_stocks_that_are_asked_for_are_converted(tmp_path: Path) -> Non
     assert sum(summary.messages.values()) == len(venue.out.frames)
 
 
-def test_a_packed_file_gives_the_same_bytes(tmp_path: Path) -> None:
+@pytest.mark.parametrize("pack", [gzip.compress, lzma.compress])
+def test_a_packed_file_gives_the_same_bytes(tmp_path: Path, pack: Callable[[bytes], bytes]) -> None:
     content = ItchVenue(6, ("AAPL",)).run(500)
     plain = convert("itch", [saved(tmp_path, content)], tmp_path / "plain")
-    packed = convert("itch", [saved(tmp_path, gzip.compress(content), FILE + ".gz")], tmp_path / "packed")
+    packed = convert("itch", [saved(tmp_path, pack(content), FILE + ".packed")], tmp_path / "packed")
     for name in ("commands.jsonl", "instruments.toml", "expected.json"):
         assert (plain.out_dir / name).read_bytes() == (packed.out_dir / name).read_bytes()
 
