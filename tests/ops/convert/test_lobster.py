@@ -1,7 +1,8 @@
 """LOBSTER files to commands: every visible execution comes out of the engine again, however little the file saw."""
 
 import gzip
-import os
+import lzma
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -10,15 +11,15 @@ import pytest
 
 from config.errors import ConfigError
 from ops.convert import convert
-from ops.convert.fetch import DEFAULT_CACHE
 from ops.convert.flow import fixed
 from ops.convert.lobster import DELETE, HALT, HIDDEN, NEW, VISIBLE
+from ops.convert.packed import open_text
 from ops.convert.summary import Summary
 from tests.ops.convert.engine_run import EngineRun, run_and_compare
 from tests.ops.convert.lobster_venue import LobsterVenue
+from tests.ops.convert.recordings import FOLDERS
 from tests.ops.convert.test_bitstamp import commands_of
 
-ROOT = Path(__file__).resolve().parents[3]
 SAMPLE = "lobster-aapl-2012-06-21"
 MESSAGES = "ACME_2012-06-21_34200000_57600000_message_2.csv"
 BOOKS = "ACME_2012-06-21_34200000_57600000_orderbook_2.csv"
@@ -45,9 +46,8 @@ def run(tmp_path: Path, messages: list[str], books: list[str] | None = None) -> 
 
 
 def sample() -> list[Path]:
-    """The free sample's files; it may not be passed on, so it is only here where somebody put it."""
-    folders = [Path(os.environ[name]) for name in ("MATCHLINE_RECORDINGS",) if name in os.environ]
-    for folder in [*folders, ROOT / DEFAULT_CACHE, ROOT.parent / "shared" / "data"]:
+    """Message and orderbook file of the free sample, plain or packed, where somebody put them; else none."""
+    for folder in FOLDERS:
         found = sorted((folder / SAMPLE).glob("*.csv*"))
         if len(found) == 2:
             return found
@@ -59,8 +59,14 @@ def sample() -> list[Path]:
 def test_the_engine_makes_every_execution_of_the_recorded_sample(tmp_path: Path, with_books: bool) -> None:
     found = sample()
     if not found:
-        pytest.skip(f"{SAMPLE} is not here (MATCHLINE_RECORDINGS names its folder)")
-    rows = gzip.decompress(found[0].read_bytes()).decode().split()
+        pytest.skip(
+            f"no {SAMPLE} in {' or '.join(map(str, FOLDERS))}: LOBSTER states no licence to pass its free sample on, so"
+            " it is not in the repository. Put the first 999 rows of both files of AAPL, 2012-06-21, 10 levels there"
+            " (from lobsterdata.com, or as in data/ of github.com/YileZheng/OrderBook_HLS, under those names), or name"
+            f" the folder that holds {SAMPLE} in MATCHLINE_RECORDINGS"
+        )
+    with open_text(found[0]) as messages:
+        rows = messages.read().split()
     executed = [line.split(",") for line in rows if line.split(",")[1] == str(VISIBLE)]
     summary = convert("lobster", found if with_books else found[:1], tmp_path)
     engine = run_and_compare(summary, tmp_path)
@@ -151,9 +157,9 @@ def test_a_header_packed_files_and_either_order_of_files_are_fine(tmp_path: Path
     messages = ["Time,Type,Order ID,Size,Price,Direction", row(NEW, 1, 30, 100_000, 1)]
     books = ["ap1,as1,bp1,bs1", "9999999999,0,100000,30"]
     found = files(tmp_path, messages, books)
-    packed = [path.with_suffix(".csv.gz") for path in found]
-    for path, to in zip(found, packed, strict=True):
-        to.write_bytes(gzip.compress(path.read_bytes()))
+    packed = [found[0].with_suffix(".csv.gz"), found[1].with_suffix(".csv.xz")]
+    packed[0].write_bytes(gzip.compress(found[0].read_bytes()))
+    packed[1].write_bytes(lzma.compress(found[1].read_bytes()))
     for number, given in enumerate((found, found[::-1], packed)):
         summary = convert("lobster", given, tmp_path / str(number))
         assert summary.opening_orders == 0
@@ -204,14 +210,18 @@ def test_what_can_not_be_used_is_named_by_file_and_line_and_leaves_nothing(
     assert not (tmp_path / "out").exists() or list((tmp_path / "out").iterdir()) == []
 
 
-def test_a_packed_file_that_is_cut_is_named_with_its_line(tmp_path: Path) -> None:
+@pytest.mark.parametrize("pack", [gzip.compress, lzma.compress])
+def test_a_packed_file_that_is_cut_or_damaged_is_named_with_its_line(
+    tmp_path: Path, pack: Callable[[bytes], bytes]
+) -> None:
     venue = LobsterVenue(1, 2)
     venue.run(unseen=0, seen=3_000)
-    packed = gzip.compress("".join(line + "\n" for line in venue.messages).encode())
-    path = tmp_path / (MESSAGES + ".gz")
-    path.write_bytes(packed[: len(packed) // 2])
-    with pytest.raises(ConfigError, match=r"line \d+: expected text to the file's end"):
-        convert("lobster", [path], tmp_path / "out")
+    packed = pack("".join(line + "\n" for line in venue.messages).encode())
+    path = tmp_path / MESSAGES
+    for content in (packed[: len(packed) // 2], packed[:500] + b"\0" * 50 + packed[550:]):
+        path.write_bytes(content)
+        with pytest.raises(ConfigError, match=r"line \d+: expected text to the file's end"):
+            convert("lobster", [path], tmp_path / "out")
 
 
 def test_a_bitstamp_recording_takes_neither_symbol_nor_day() -> None:
