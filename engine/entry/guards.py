@@ -27,17 +27,20 @@ class Guards:
             self._account[-1 - account] = account
             self._heard_s[-1 - account] = 0.0
         self._stored = set(self._account.values())
+        self._is_changed = False  # since `store` last looked: it is called for every batch of messages
 
     def watch(self, number: int, account: int) -> None:
         """From now on this session is guarded, and its account with it."""
         self.release(-1 - account)
         self._account[number] = account
         self._heard_s[number] = self.clock_s
+        self._is_changed = True
 
     def release(self, number: int) -> None:
         """Guard this session no more."""
-        self._account.pop(number, None)
-        self._heard_s.pop(number, None)
+        if self._account.pop(number, None) is not None:
+            del self._heard_s[number]
+            self._is_changed = True
 
     def account_of(self, number: int) -> int | None:
         """The account that a session guards."""
@@ -63,6 +66,9 @@ class Guards:
 
     def store(self) -> None:
         """Write the file where the accounts are others than those in it."""
+        if not self._is_changed:
+            return
+        self._is_changed = False
         accounts = set(self._account.values())
         if accounts == self._stored:
             return
