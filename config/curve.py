@@ -101,13 +101,9 @@ class CurveServer:
                 log.error("%s", error)
         self._admitted = admitted
 
-    def is_listed(self, public: bytes) -> bool:
-        """Whether a client of this public key (40 characters) is let in."""
-        return public in self._admitted
-
     def callback(self, domain: str, key: bytes) -> bool:
-        """What the authenticator's thread asks about each client."""
-        return self.is_listed(key)
+        """Whether a client of this public key (40 characters) is let in; the authenticator's thread asks."""
+        return key in self._admitted
 
     def close(self) -> None:
         """Stop the thread; before the context is destroyed."""

@@ -8,7 +8,7 @@ import pytest
 import zmq
 import zmq.auth
 
-from config.curve import CurveError, CurveServer, keys_folder, needs_curve, server_keys
+from config.curve import DOMAIN, CurveError, CurveServer, keys_folder, needs_curve, server_keys
 
 
 def test_only_loopback_needs_no_curve() -> None:
@@ -42,17 +42,17 @@ def test_clients_are_those_listed_at_the_last_look(tmp_path: Path, caplog: pytes
     with zmq.Context() as context:
         server = CurveServer(context, tmp_path)
         try:
-            assert not server.is_listed(zmq.curve_keypair()[0])
+            assert not server.callback(DOMAIN, zmq.curve_keypair()[0])
             public_file, _ = zmq.auth.create_certificates(clients, "one")
             (clients / "bad.key").write_text("nothing of the kind")
             public = zmq.auth.load_certificate(public_file)[0]
-            assert not server.is_listed(public)
+            assert not server.callback(DOMAIN, public)
             with caplog.at_level(logging.ERROR):
                 server.reload()
             assert "bad.key: expected a CURVE certificate" in caplog.text
-            assert server.is_listed(public)
+            assert server.callback(DOMAIN, public)
             Path(public_file).unlink()
             server.reload()
-            assert not server.is_listed(public)
+            assert not server.callback(DOMAIN, public)
         finally:
             server.close()
