@@ -9,7 +9,7 @@ import numpy as np
 from config.catalog import LISTING_FIELDS, Catalog, make_instrument
 from config.errors import ConfigError
 from config.instruments import check_asset, check_instrument, check_terms
-from config.wide_commands import TradeOf, fill_bust
+from config.wide_commands import WIDE_OPS, TradeOf, fill_bust
 from ringbuf.codes import CMD_DISCONNECT, CMD_GROUP, GROUP_MAX, NO_ACCOUNT, NO_ID, NO_SYMBOL, Op, Reason
 from ringbuf.records import COMMAND, COMMAND_BUST, COMMAND_LIST_ASSET, COMMAND_LIST_INSTRUMENT
 
@@ -17,7 +17,7 @@ from ringbuf.records import COMMAND, COMMAND_BUST, COMMAND_LIST_ASSET, COMMAND_L
 _READERS_REASONS = np.array(
     [Reason.NONE, Reason.UNKNOWN_SYMBOL, Reason.MALFORMED, Reason.PRICE_OFF_TICK, Reason.QTY_OFF_LOT], np.uint8
 )
-_WIDE = (Op.LIST_ASSET, Op.LIST_INSTRUMENT, Op.CHANGE_INSTRUMENT, Op.BUST)
+_WIDE = [Op[word.upper()] for word in WIDE_OPS]
 _FIXED = ("base", "quote", "lot_base_units", "tick_lot_quote_units")
 
 
