@@ -7,7 +7,7 @@ steps, or a symbol that is not listed, is remembered in the draft's ``refuse`` i
 import struct
 from typing import Any
 
-from config.catalog import Catalog, Instrument
+from config.catalog import Asset, Catalog, Instrument
 from config.decimals import MAX_UNITS, split_decimal
 from ringbuf.codes import NO_ACCOUNT, NO_ID, NO_SYMBOL, Reason
 from ringbuf.records import RECORD_SIZE
@@ -80,6 +80,19 @@ def read_word(fields: dict[str, Any], key: str, words: dict[str, int], default: 
     return code
 
 
+def read_flag(fields: dict[str, Any], key: str) -> bool | None:
+    """True or false; None where it isn't given."""
+    value = fields.get(key)
+    if value is not None and type(value) is not bool:
+        raise Malformed(f"{key}: expected true or false")
+    return value
+
+
+def read_ts_ns(fields: dict[str, Any]) -> int:
+    """The time that a command names; 0 where it names none."""
+    return read_whole(fields, "ts_ns", 0, MAX_UNITS) if fields.get("ts_ns") is not None else 0
+
+
 def read_identity(draft: Draft, fields: dict[str, Any]) -> None:
     """Account and client id."""
     draft.account = read_whole(fields, "account", 0, MAX_ACCOUNT)
@@ -96,18 +109,33 @@ def read_target(draft: Draft, fields: dict[str, Any]) -> None:
         raise Malformed("orig_client_id: missing, expected it or order_id")
 
 
-def read_symbol(draft: Draft, fields: dict[str, Any], catalog: Catalog, required: bool) -> Instrument | None:
+def read_asset(fields: dict[str, Any], catalog: Catalog, listed: bool) -> Asset:
+    """The asset that is named; with ``listed`` one that is not delisted."""
+    name = fields.get("asset")
+    asset = catalog.find_asset(name) if type(name) is str else None
+    if asset is None or (listed and not asset.listed):
+        raise Malformed("asset: expected a declared asset")
+    return asset
+
+
+def find_symbol(fields: dict[str, Any], catalog: Catalog) -> Instrument | None:
     """The instrument that is named; None where there is none, or none any more."""
     value = fields.get("symbol")
-    if value is None and not required:
-        return None
     if type(value) is not str:
         raise Malformed("symbol: expected a string")
     instrument = catalog.find_instrument(value)
-    if instrument is None or not instrument.listed:
-        draft.refuse_with(Reason.UNKNOWN_SYMBOL)
+    return instrument if instrument is not None and instrument.listed else None
+
+
+def read_symbol(draft: Draft, fields: dict[str, Any], catalog: Catalog, required: bool) -> Instrument | None:
+    """The same for the command's symbol: refused where it is unknown, None too where it isn't given."""
+    if not required and fields.get("symbol") is None:
         return None
-    draft.symbol = instrument.id
+    instrument = find_symbol(fields, catalog)
+    if instrument is None:
+        draft.refuse_with(Reason.UNKNOWN_SYMBOL)
+    else:
+        draft.symbol = instrument.id
     return instrument
 
 

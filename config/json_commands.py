@@ -18,10 +18,12 @@ from config.command_text import (
     MAX_ACCOUNT,
     Draft,
     Malformed,
+    read_asset,
     read_identity,
     read_steps,
     read_symbol,
     read_target,
+    read_ts_ns,
     read_whole,
     read_word,
 )
@@ -59,10 +61,7 @@ _OP_OFFSET = offset_of(COMMAND, "op")
 
 def _transfer(draft: Draft, fields: dict[str, Any], catalog: Catalog) -> None:
     read_identity(draft, fields)
-    name = fields.get("asset")
-    asset = catalog.find_asset(name) if type(name) is str else None
-    if asset is None or (draft.op == Op.DEPOSIT and not asset.listed):
-        raise Malformed("asset: expected a declared asset")
+    asset = read_asset(fields, catalog, listed=draft.op == Op.DEPOSIT)
     try:
         draft.qty = asset.scale.exact(fields.get("amount"))
     except ValueError as error:
@@ -132,11 +131,7 @@ def _delist_instrument(draft: Draft, fields: dict[str, Any], catalog: Catalog) -
 
 
 def _delist_asset(draft: Draft, fields: dict[str, Any], catalog: Catalog) -> None:
-    name = fields.get("asset")
-    asset = catalog.find_asset(name) if type(name) is str else None
-    if asset is None or not asset.listed:
-        raise Malformed("asset: expected a declared asset")
-    draft.symbol = asset.id
+    draft.symbol = read_asset(fields, catalog, listed=True).id
 
 
 def _time(draft: Draft, fields: dict[str, Any], catalog: Catalog) -> None:
@@ -180,7 +175,7 @@ def _write_group(fields: dict[str, Any], catalog: Catalog, buffer: memoryview, a
     Raises Malformed where it can't be read as a group.
     """
     account = read_whole(fields, "account", 0, MAX_ACCOUNT)
-    ts_ns = read_whole(fields, "ts_ns", 0, MAX_UNITS) if fields.get("ts_ns") is not None else 0
+    ts_ns = read_ts_ns(fields)
     members = _members(fields)
     wrong = None
     for index, member in enumerate(members):
@@ -231,8 +226,7 @@ def _write(
             write_wide(op, fields, catalog, trade_of, out[at : at + 1])
             return 1, None
         draft = Draft(entry[0])
-        if fields.get("ts_ns") is not None:
-            draft.ts_ns = read_whole(fields, "ts_ns", 0, MAX_UNITS)
+        draft.ts_ns = read_ts_ns(fields)
         entry[1](draft, fields, catalog)
         draft.pack_into(buffer, at * RECORD_SIZE)
     except (Malformed, ConfigError) as error:

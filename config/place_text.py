@@ -9,6 +9,7 @@ from config.catalog import Catalog, Instrument
 from config.command_text import (
     Draft,
     Malformed,
+    read_flag,
     read_identity,
     read_steps,
     read_symbol,
@@ -57,10 +58,7 @@ def read_place(draft: Draft, fields: dict[str, Any], catalog: Catalog) -> None:
     draft.type = read_word(fields, "type", _TYPES)
     draft.tif = read_word(fields, "tif", _TIFS, _GTC)
     draft.stp = read_word(fields, "stp", _STPS, int(Stp.CANCEL_TAKER))
-    post_only = fields.get("post_only")
-    if post_only is not None and type(post_only) is not bool:
-        raise Malformed("post_only: expected true or false")
-    draft.flags = CMD_POST_ONLY if post_only else 0
+    draft.flags = CMD_POST_ONLY if read_flag(fields, "post_only") else 0
     instrument = read_symbol(draft, fields, catalog, required=True)
     draft.price = read_steps(draft, fields, "price", instrument, HAS_PRICE)
     draft.stop = read_steps(draft, fields, "stop_price", instrument, HAS_STOP_PRICE)

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from config.catalog import Catalog, fill_list_asset, fill_list_instrument
-from config.command_text import Malformed, read_whole
+from config.command_text import find_symbol, read_ts_ns, read_whole
 from config.decimals import MAX_UNITS
 from config.instruments import check_asset, check_change, check_instrument
 from ringbuf.codes import NO_ACCOUNT, NO_SYMBOL, EventType, Op, Reason
@@ -31,7 +31,7 @@ def fill_bust(command: np.ndarray, trade_seq: int, trade: np.void | None) -> Non
 
 def write_wide(op: str, fields: dict[str, Any], catalog: Catalog, trade_of: TradeOf | None, out: np.ndarray) -> None:
     """Write one of WIDE_OPS to ``out`` (one-element COMMAND array). Raises Malformed, ConfigError."""
-    ts_ns = read_whole(fields, "ts_ns", 0, MAX_UNITS) if fields.get("ts_ns") is not None else 0
+    ts_ns = read_ts_ns(fields)
     out.view(np.uint8)[:] = 0
     if op == "bust":
         trade_seq = read_whole(fields, "trade_seq", 1, MAX_UNITS)
@@ -48,13 +48,10 @@ def write_wide(op: str, fields: dict[str, Any], catalog: Catalog, trade_of: Trad
 
 def _write_change(fields: dict[str, Any], catalog: Catalog, out: np.ndarray) -> None:
     """All terms again: those given, over those that the instrument has."""
-    symbol = fields.get("symbol")
-    if type(symbol) is not str:
-        raise Malformed("symbol: expected a string")
-    instrument = catalog.find_instrument(symbol)
-    if instrument is None or not instrument.listed:
+    instrument = find_symbol(fields, catalog)
+    if instrument is None:
         row = out.view(COMMAND_LIST_INSTRUMENT)
         row["op"], row["refuse"] = Op.CHANGE_INSTRUMENT, Reason.UNKNOWN_SYMBOL
         return
     terms = check_change(fields, instrument, "change_instrument")
-    fill_list_instrument(out, symbol, instrument.base, instrument.quote, terms, Op.CHANGE_INSTRUMENT)
+    fill_list_instrument(out, instrument.symbol, instrument.base, instrument.quote, terms, Op.CHANGE_INSTRUMENT)

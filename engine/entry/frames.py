@@ -4,6 +4,8 @@ A frame is one JSON command, or 128·n bytes of binary COMMAND records. Which of
 begins with { and holds no zero byte, a record always holds some.
 """
 
+from typing import Any
+
 import numpy as np
 import orjson
 
@@ -15,8 +17,8 @@ class FrameError(ValueError):
     """A frame that is no command; says what was expected."""
 
 
-def as_json(frame: bytes) -> object:
-    """The JSON value of a frame that is text and begins as an object does, else None. Raises FrameError."""
+def as_json(frame: bytes) -> dict[str, Any] | None:
+    """The JSON object of a frame that is text and begins as an object does, else None. Raises FrameError."""
     text = frame.strip()
     if not text.startswith(b"{") or b"\0" in frame:
         return None

@@ -23,7 +23,7 @@ import orjson
 import zmq
 
 from config.catalog import Catalog
-from config.command_text import MAX_ACCOUNT, Malformed, read_whole, read_word
+from config.command_text import MAX_ACCOUNT, Malformed, read_flag, read_whole, read_word
 from config.json_commands import decode_all
 from config.json_events import encode
 from consumers.journal.format import JournalError
@@ -160,21 +160,21 @@ class Entry:
 
     def _frame(self, session: Session, frame: bytes) -> None:
         try:
-            value = as_json(frame)
-            if value is None:
+            fields = as_json(frame)
+            if fields is None:
                 self._records(session, binary_commands(frame))
                 return
         except FrameError as error:
             session.frames.append(notice({"error": str(error)}))
             self._send(session, malformed_command(), 0)
             return
-        if isinstance(value, dict) and value.get("op") == "hello":
-            self._hello(session, value)
+        if fields.get("op") == "hello":
+            self._hello(session, fields)
             return
-        if isinstance(value, dict) and value.get("op") == "ping":
+        if fields.get("op") == "ping":
             session.frames.append(notice({"op": "pong"}))
             return
-        commands, wrong = decode_all(value, self.catalog, self.trade_of)
+        commands, wrong = decode_all(fields, self.catalog, self.trade_of)
         if wrong is not None:
             session.frames.append(notice({"error": wrong}))
         self._send(session, commands, 0)
@@ -193,9 +193,7 @@ class Entry:
     def _hello(self, session: Session, hello: dict[str, Any]) -> None:
         try:
             form = read_word(hello, "format", FORMS, 0)
-            guard = hello.get("cancel_on_disconnect")
-            if guard is not None and type(guard) is not bool:
-                raise Malformed("cancel_on_disconnect: expected true or false")
+            guard = read_flag(hello, "cancel_on_disconnect")
             if guard:
                 self.guards.watch(session.number, read_whole(hello, "account", 0, MAX_ACCOUNT))
         except Malformed as error:
