@@ -12,7 +12,7 @@ import pytest
 
 from ringbuf.codes import FLAG_LAST, EventType, Op, Reason
 from ringbuf.records import COMMAND, COMMAND_BUST, COMMAND_LIST_INSTRUMENT, EVENT
-from tests.engine.dealer import Client, client_of, funded, new_account, place, times
+from tests.engine.dealer import Client, funded, new_account, place, times
 from tests.pipeline import Pipeline, eventually, pipeline
 
 LANE = 64  # commands that find room in a lane: small, so that it can be filled
@@ -23,18 +23,6 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
     config = f"[ring]\nlane_capacity = {LANE}\n"
     with pipeline(tmp_path_factory.mktemp("entry"), config=config) as made:
         made.start(["journal", "engine", "entry"])
-        yield made
-
-
-@pytest.fixture
-def client(running: Pipeline) -> Iterator[Client]:
-    with client_of(running) as made:
-        yield made
-
-
-@pytest.fixture
-def other(running: Pipeline) -> Iterator[Client]:
-    with client_of(running) as made:
         yield made
 
 

@@ -32,18 +32,6 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
         yield made
 
 
-@pytest.fixture
-def client(running: Pipeline) -> Iterator[Client]:
-    with client_of(running) as made:
-        yield made
-
-
-@pytest.fixture
-def other(running: Pipeline) -> Iterator[Client]:
-    with client_of(running) as made:
-        yield made
-
-
 def guard(account: int) -> dict[str, object]:
     return {"op": "hello", "account": account, "cancel_on_disconnect": True}
 
