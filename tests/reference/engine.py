@@ -15,6 +15,14 @@ from tests.reference.validate import validate
 MAX_SUPPLY = 2**62
 Event = dict[str, Any]
 
+# Ops that have a module of their own; the others are methods of the engine.
+ELSEWHERE: dict[str, Callable[["ReferenceEngine", Event], None]] = {
+    "place": orders.place, "replace": orders.replace, "amend": orders.amend, "group": groups.place_all,
+    "state": states.change, "list_asset": changes.list_asset, "list_instrument": changes.list_instrument,
+    "change_instrument": changes.change_instrument, "delist_instrument": changes.delist_instrument,
+    "delist_asset": changes.delist_asset,
+}  # fmt: skip
+
 
 class ReferenceEngine:
     """All state of one history. ``instruments`` is the parsed TOML; ValueError where it is refused."""
@@ -40,9 +48,9 @@ class ReferenceEngine:
         self.step_begin = 0  # how many of the events came before the step that runs
         try:
             for fields in instruments.get("asset", []):
-                self._list_asset(fields)
+                changes.list_asset(self, fields)
             for fields in instruments.get("instrument", []):
-                self._list_instrument(fields)
+                changes.list_instrument(self, fields)
         except Refused as refused:
             raise ValueError(f"instruments refused at {fields}") from refused
         self.listed = self.events
@@ -90,8 +98,10 @@ class ReferenceEngine:
         if op in (*commands.NAMES_SYMBOL, "mass_cancel", "halt", "resume") and "symbol" in command:
             if command["symbol"] not in self.instruments:
                 raise Refused("unknown_symbol", as_good=("malformed",))  # what has no symbol's units can't be measured
-        run: Callable[..., None] = getattr(self, f"_{op}")
-        run(command)
+        if op in ELSEWHERE:
+            ELSEWHERE[op](self, command)
+        else:
+            getattr(self, f"_{op}")(command)
 
     def use_id(self, account: Account, client_id: int, of_text: bool = False) -> None:
         """Take a client id, whatever comes of its command; Refused where it is not new."""
@@ -218,21 +228,6 @@ class ReferenceEngine:
 
     # -- commands -----------------------------------------------------------------------------------------------
 
-    def _list_asset(self, command: Event) -> None:
-        changes.list_asset(self, command)
-
-    def _list_instrument(self, command: Event) -> None:
-        changes.list_instrument(self, command)
-
-    def _change_instrument(self, command: Event) -> None:
-        changes.change_instrument(self, command)
-
-    def _delist_instrument(self, command: Event) -> None:
-        changes.delist_instrument(self, command)
-
-    def _delist_asset(self, command: Event) -> None:
-        changes.delist_asset(self, command)
-
     def _deposit(self, command: Event) -> None:
         asset = self.assets[command["asset"]]
         amount = asset.unit.count(command["amount"]).numerator
@@ -264,20 +259,8 @@ class ReferenceEngine:
             asset=asset.name, amount=asset.unit.text(amount),
         )  # fmt: skip
 
-    def _place(self, command: Event) -> None:
-        orders.place(self, command)
-
     def _cancel(self, command: Event) -> None:
         self.cancel(orders.find_target(self, command), "user")
-
-    def _replace(self, command: Event) -> None:
-        orders.replace(self, command)
-
-    def _amend(self, command: Event) -> None:
-        orders.amend(self, command)
-
-    def _group(self, command: Event) -> None:
-        groups.place_all(self, command)
 
     def _disconnect(self, command: Event) -> None:
         if command["account"] not in self.accounts:
@@ -320,9 +303,6 @@ class ReferenceEngine:
 
     def _resume(self, command: Event) -> None:
         states.halt_or_resume(self, command.get("symbol"), "open")
-
-    def _state(self, command: Event) -> None:
-        states.change(self, command)
 
     def _bust(self, command: Event) -> None:
         seq = command["trade_seq"]
