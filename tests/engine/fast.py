@@ -10,19 +10,9 @@ from config.instruments import build_catalog
 from config.json_commands import decode
 from config.json_events import encode
 from engine.core import Engine
+from engine.entry.vetting import disconnect_command
 from engine.state import ASSET, BALANCE, INSTRUMENT, ORDER, PAIRED, TERMS, Limits
-from ringbuf.codes import (
-    CMD_DISCONNECT,
-    FLAG_LAST,
-    NO_ID,
-    NO_SYMBOL,
-    STEP_SESSION,
-    EventType,
-    Op,
-    OrderType,
-    Side,
-)
-from ringbuf.records import COMMAND
+from ringbuf.codes import FLAG_LAST, STEP_SESSION, EventType, OrderType, Side
 
 Event = dict[str, Any]
 
@@ -43,10 +33,7 @@ class FastEngine:
 
     def disconnect(self, number: int) -> list[Event]:
         """The events of the entry's mass cancel for an account whose session went silent."""
-        command = np.zeros(1, COMMAND)
-        command["op"], command["flags"], command["account"] = Op.MASS_CANCEL, CMD_DISCONNECT, number
-        command["symbol"], command["client_id"], command["orig_client_id"] = NO_SYMBOL, NO_ID, NO_ID
-        return self._answer(command)
+        return self._answer(disconnect_command(number))
 
     def _answer(self, commands: np.ndarray) -> list[Event]:
         events = self.engine.run(commands)
@@ -113,13 +100,14 @@ def check_frozen(engine: Engine) -> None:
         assert order["leaves_lots"] > 0 and amount > 0, f"order {order['order_id']} is open with nothing left"
         if pair:  # the larger of the two, once
             assert int(terms[pair]["pair"]) == slot, f"order {order['order_id']} is paired one way only"
-            amount = max(amount, alone(pair)) if slot < pair else 0
+            if slot > pair:
+                continue
+            amount = max(amount, alone(pair))
         asset = int(instrument["quote" if order["side"] == Side.BUY else "base"])
         key = ((int(order["account"]) << 32) | asset) + 1
         expected[key] = expected.get(key, 0) + amount
     cells = state.view("balances", BALANCE, int(state.record["balance_mask"]) + 1)
     held = cells[cells["frozen"] != 0]
-    expected = {key: amount for key, amount in expected.items() if amount}
     frozen = dict(zip(held["key"].tolist(), held["frozen"].tolist(), strict=True))
     assert frozen == expected, f"frozen {frozen}, the open orders' {expected} (by account slot << 32 | asset, + 1)"
 
