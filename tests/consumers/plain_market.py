@@ -23,9 +23,10 @@ from ringbuf.codes import (
     SymbolState,
 )
 from ringbuf.records import EVENT, EVENT_BUST, EVENT_LISTED_INSTRUMENT, EVENT_ORDER, EVENT_STATE, MARKET
-from tests.consumers.plain_auction import Levels, plain_indicative
+from tests.consumers.plain_auction import plain_indicative
 from tests.consumers.plain_candles import Candle, Day, begin
 from tests.consumers.plain_levels import WAITING, Book, Order
+from tests.reference.auction import Levels
 
 FLAG_CLOSED = 2
 MAX_I64 = 2**63 - 1

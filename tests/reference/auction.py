@@ -2,12 +2,14 @@
 
 from typing import TYPE_CHECKING
 
-from tests.reference.book import Book
+from tests.reference.book import Book, Order
 from tests.reference.listing import Instrument
 from tests.reference.matching import exchange
 
 if TYPE_CHECKING:
     from tests.reference.engine import ReferenceEngine
+
+Levels = dict[int, int]  # price in ticks -> lots, hidden ones included
 
 
 def is_crossed(book: Book) -> bool:
@@ -21,7 +23,9 @@ def uncross(engine: "ReferenceEngine", instrument: Instrument) -> None:
     book = engine.books[instrument.symbol]
     if not is_crossed(book):
         return
-    price, volume = clearing_price(book, instrument.reference)
+    bids, asks = _levels(book.sides["buy"]), _levels(book.sides["sell"])
+    price = clearing_price(bids, asks, instrument.reference)
+    volume = min(wanted(bids, price), offered(asks, price))
     engine.begin_step()
     engine.emit(
         "uncrossed", symbol=instrument.symbol, price=instrument.tick.text(price), qty=instrument.lot.text(volume)
@@ -40,22 +44,32 @@ def uncross(engine: "ReferenceEngine", instrument: Instrument) -> None:
         volume -= lots
 
 
-def clearing_price(book: Book, reference: int | None) -> tuple[int, int]:
-    """Price in ticks and lots that trade at it: the most lots, then the least surplus, then nearest to the reference
-    (without one, to the middle of best bid and best ask, rounded down), then the higher."""
-    best_bid, best_ask = book.sides["buy"][0].price, book.sides["sell"][0].price
-    assert best_bid is not None and best_ask is not None
+def clearing_price(bids: Levels, asks: Levels, reference: int | None) -> int:
+    """Price in ticks of an uncross: the most lots, then the least surplus, then nearest to the reference (without one,
+    to the middle of best bid and best ask, rounded down), then the higher."""
+    best_bid, best_ask = max(bids), min(asks)
     anchor = (best_bid + best_ask) // 2 if reference is None else reference
 
-    def wanted(price: int) -> int:
-        return sum(order.leaves for order in book.sides["buy"] if order.price is not None and order.price >= price)
-
-    def offered(price: int) -> int:
-        return sum(order.leaves for order in book.sides["sell"] if order.price is not None and order.price <= price)
-
     def badness(price: int) -> tuple[int, int, int, int]:
-        buys, sells = wanted(price), offered(price)
+        buys, sells = wanted(bids, price), offered(asks, price)
         return -min(buys, sells), abs(buys - sells), abs(price - anchor), -price
 
-    price = min(range(best_ask, best_bid + 1), key=badness)
-    return price, min(wanted(price), offered(price))
+    return min(range(best_ask, best_bid + 1), key=badness)
+
+
+def wanted(bids: Levels, price: int) -> int:
+    """Lots that would be bought at this price."""
+    return sum(lots for at, lots in bids.items() if at >= price)
+
+
+def offered(asks: Levels, price: int) -> int:
+    """Lots that would be sold at this price."""
+    return sum(lots for at, lots in asks.items() if at <= price)
+
+
+def _levels(side: list[Order]) -> Levels:
+    found: Levels = {}
+    for order in side:
+        assert order.price is not None
+        found[order.price] = found.get(order.price, 0) + order.leaves
+    return found
