@@ -1,6 +1,6 @@
 """Cases of what meets the end of an auction: waiting orders, pairs, the band, amends, busts."""
 
-from tests.reference.script import case
+from tests.reference.script import LIST_E2, case
 
 CASES = [
     case(
@@ -184,11 +184,8 @@ CASES = [
     case(
         "a resume of every symbol: one after another, each with uncross, trailing stops, triggered orders",
         "states auction stop trailing",
-        """
-        list_instrument symbol=E2 base=ETH quote=USD tick_size=0.1 lot_size=0.1 price_min=1 price_max=100 \
-            maker_fee_ppm=0 taker_fee_ppm=0
-        > listed base=ETH quote=USD tick_size=0.1 lot_size=0.1 price_min=1.0 price_max=100.0 maker_fee_ppm=0 \
-            taker_fee_ppm=0 symbol=E2
+        LIST_E2
+        + """
         place 1:3 sell trailing_stop 0.1 stop_price=10 trail=1
         > accepted 1:3#9 sell trailing_stop 0.1 stop_price=10.0 trail=1.0
         place 1:4 buy stop_limit 0.1@15 stop_price=20

@@ -1,6 +1,6 @@
 """Cases of groups: all or none."""
 
-from tests.reference.script import case
+from tests.reference.script import LIST_E2, case
 
 CASES = [
     case(
@@ -234,11 +234,8 @@ CASES = [
     case(
         "what a group sets going in several symbols goes symbol by symbol",
         "group stop",
-        """
-        list_instrument symbol=E2 base=ETH quote=USD tick_size=0.1 lot_size=0.1 price_min=1 price_max=100 \
-            maker_fee_ppm=0 taker_fee_ppm=0
-        > listed base=ETH quote=USD tick_size=0.1 lot_size=0.1 price_min=1.0 price_max=100.0 maker_fee_ppm=0 \
-            taker_fee_ppm=0 symbol=E2
+        LIST_E2
+        + """
         place 2:3 sell limit 1@20
         > accepted 2:3#9 sell limit 1.0@20.0
         place 2:4 sell limit 1@20 symbol=E2

@@ -15,11 +15,9 @@ Command = dict[str, Any]
 
 def place_all(engine: "ReferenceEngine", group: Command) -> None:
     """Check every member against the state before the group, then let all enter or refuse all."""
-    members = [commands.without_nulls(fields) | {"account": group["account"]} for fields in group["commands"]]
-    found = [
-        _terms(engine, member, commands.without_nulls(fields))
-        for member, fields in zip(members, group["commands"], strict=True)
-    ]
+    texts = [commands.without_nulls(fields) for fields in group["commands"]]
+    members = [fields | {"account": group["account"]} for fields in texts]
+    found = [_terms(engine, member, fields) for member, fields in zip(members, texts, strict=True)]
     entering = [order for order in found if isinstance(order, Order)]
     passed: list[Order] = []
     reasons: list[Refused | None] = []
@@ -45,19 +43,19 @@ def _terms(engine: "ReferenceEngine", member: Command, fields: Command) -> Order
     client_id = commands.readable(member, "client_id", MAX_63)
     unread: Refused | None = None
     try:
-        try:
-            commands.check_member(fields, member["account"], engine.instruments)
-        except Refused as refused:
-            unread = refused
-            unread.of_text = True
+        commands.check_member(fields, member["account"], engine.instruments)
+    except Refused as refused:
+        unread = refused
+        unread.of_text = True
+    try:
         if account is not None and client_id is not None:
             engine.use_id(account, client_id, of_text=unread is not None)
         if unread is not None:
-            return unread
+            raise unread
         if account is None:
-            return Refused("unknown_account", as_good=("unknown_symbol", "malformed"))
+            raise Refused("unknown_account", as_good=("unknown_symbol", "malformed"))
         if member["symbol"] not in engine.instruments:
-            return Refused("unknown_symbol", as_good=("malformed",))
+            raise Refused("unknown_symbol", as_good=("malformed",))
         return placed_terms(engine, member, [])
     except Refused as refused:
         return refused

@@ -11,19 +11,24 @@ import re
 from typing import Any
 
 from tests.reference.case import BEGIN, FIRST_SEQ, INSTRUMENTS, Case
+from tests.reference.commands import SIDES, TIFS, TIFS_OF
 
 FREE: dict[str, Any] = INSTRUMENTS | {
     "instrument": [INSTRUMENTS["instrument"][0] | {"maker_fee_ppm": 0, "taker_fee_ppm": 0}]
 }
 assert len(BEGIN) == 4 and FIRST_SEQ == 8
 
+# A second symbol that is like the first: its script's first lines, and event 8.
+LIST_E2 = """
+    list_instrument symbol=E2 base=ETH quote=USD tick_size=0.1 lot_size=0.1 price_min=1 price_max=100 \
+        maker_fee_ppm=0 taker_fee_ppm=0
+    > listed base=ETH quote=USD tick_size=0.1 lot_size=0.1 price_min=1.0 price_max=100.0 maker_fee_ppm=0 \
+        taker_fee_ppm=0 symbol=E2
+"""
+
 _PARTY = re.compile(r"([0-9]+)(?::([0-9]+))?(?:#([0-9]+))?")
 _MAKER = re.compile(r"([0-9]+)#([0-9]+):([0-9.]+)")
 _AMOUNT = re.compile(r"-?[0-9.]+")
-_SIDES = ("buy", "sell")
-_TYPES = (
-    "limit", "market", "stop", "stop_limit", "take_profit", "take_profit_limit", "trailing_stop"
-)  # fmt: skip
 _KEYS = {"of": "orig_client_id", "id": "order_id", "by": "request_id", "at": "ts_ns", "until": "expire_ts_ns"}
 _WHOLE = {
     "orig_client_id", "order_id", "request_id", "ts_ns", "expire_ts_ns", "oco_client_id", "trade_seq", "band_ppm",
@@ -44,7 +49,7 @@ def _read(text: str, first: str) -> dict[str, Any]:
         key = _KEYS.get(key, key)
         if has_value and key != "maker":
             found[key] = int(value) if key in _WHOLE else value
-        elif word in _SIDES:
+        elif word in SIDES:
             found["side"] = word
         elif "@" in word:
             qty, _, price = word.partition("@")
@@ -59,11 +64,11 @@ def command(text: str) -> dict[str, Any]:
     text, *members = text.split(" | ")
     found = _read(text, "op")
     for word in found.pop("more"):
-        if word in _TYPES:
+        if word in TIFS_OF:
             found["type"] = word
         elif word == "post_only":
             found["post_only"] = True
-        elif word in ("gtc", "ioc", "fok", "gtd"):
+        elif word in TIFS:
             found["tif"] = word
         elif (party := _PARTY.fullmatch(word)) and "account" not in found:
             found["account"] = int(party[1])
@@ -86,7 +91,7 @@ def event(text: str) -> dict[str, Any]:
             found.update(maker_account=int(maker[1]), maker_order_id=int(maker[2]), maker_leaves=maker[3])
             free = "0.000/0.00" if found["side"] == "buy" else "0.00/0.000"
             found["fee"], _, found["maker_fee"] = found.pop("fees", free).partition("/")
-        elif found["type"] == "accepted" and word in _TYPES:
+        elif found["type"] == "accepted" and word in TIFS_OF:
             found["order_type"] = word
         elif "account" not in found and (party := _PARTY.fullmatch(word)):
             found["account"] = int(party[1])

@@ -55,13 +55,12 @@ def amended_terms(engine: "ReferenceEngine", command: Command, order: Order) -> 
         reasons.append("malformed")
     price, qty, stop_price = _units(instrument, command)
     terms = {"side": order.side, "type": order.order_type, "tif": order.tif}
-    new_stop_price = order.stop_price if stop_price is None else stop_price
-    takes = _takes(engine, instrument, terms, new_stop_price, not order.post_only) and order not in engine.hits
+    new_stop = order.stop_price if stop_price is None else stop_price
+    takes = _takes(engine, instrument, terms, new_stop, not order.post_only) and order not in engine.hits
     reasons += _state_reasons(engine, order.account, instrument, takes)
     resulting = order.leaves if qty is None else qty  # an amend that keeps its quantity is measured by that
     reasons += _unit_reasons(instrument, (price, stop_price), qty, resulting)
     new_price = order.price if price is None else price
-    new_stop = order.stop_price if stop_price is None else stop_price
     reasons += _notional_reasons(instrument, new_stop if new_price is None else new_price, resulting)
     _refuse(reasons)
     return _whole(new_price), int(resulting), _whole(new_stop)
