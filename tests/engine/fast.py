@@ -12,7 +12,7 @@ from config.json_events import encode
 from engine.core import Engine
 from engine.entry.vetting import disconnect_command
 from engine.state import ASSET, BALANCE, INSTRUMENT, ORDER, PAIRED, TERMS, Limits
-from ringbuf.codes import FLAG_LAST, STEP_SESSION, EventType, OrderType, Side
+from ringbuf.codes import FLAG_LAST, PRICED, STEP_SESSION, EventType, Side
 
 Event = dict[str, Any]
 
@@ -90,8 +90,7 @@ def check_frozen(engine: Engine) -> None:
         leaves = int(order["leaves_lots"])
         if order["side"] == Side.SELL:
             return leaves * int(instrument["lot_base_units"])
-        priced = order["order_type"] in (OrderType.LIMIT, OrderType.STOP_LIMIT, OrderType.TAKE_PROFIT_LIMIT)
-        price = int(order["price_ticks"]) if priced else int(terms[slot]["stop_price_ticks"])
+        price = int(order["price_ticks"]) if order["order_type"] in PRICED else int(terms[slot]["stop_price_ticks"])
         return leaves * price * int(instrument["tick_lot_quote_units"])
 
     for slot in np.flatnonzero(orders["order_id"]).tolist():

@@ -18,7 +18,7 @@ from tests.reference.shrink import shrink
 from tests.reference.stream import CommandStream, instruments
 
 # What of tests.reference.features the real engine can do; streams and cases with more are left out.
-SUPPORTED: frozenset[str] = ORDERS | {"trailing", "oco"}
+SUPPORTED: frozenset[str] = ORDERS | {"trailing", "oco", "disconnect"}
 
 Command = dict[str, Any] | str
 
