@@ -47,6 +47,7 @@ PARTIES_AT = EVENT.fields["account"][1]  # type: ignore[index]
 SESSION_AT = EVENT.fields["session"][1]  # type: ignore[index]
 REJECTED = int(EventType.REJECTED)
 LIST_ASSET, LIST_INSTRUMENT, BUST = int(Op.LIST_ASSET), int(Op.LIST_INSTRUMENT), int(Op.BUST)
+CHANGE_INSTRUMENT, DELIST_ASSET = int(Op.CHANGE_INSTRUMENT), int(Op.DELIST_ASSET)
 DEPOSIT, WITHDRAW = int(Op.DEPOSIT), int(Op.WITHDRAW)
 DUPLICATE = int(Reason.DUPLICATE_CLIENT_ID)
 
@@ -140,8 +141,10 @@ def reject(state, out, command, reason, order_id):
     account = NO_ACCOUNT
     client_id = NO_ID
     # The others are views of a command: what stands at symbol and account there is something else.
-    if command.op != LIST_ASSET and command.op != LIST_INSTRUMENT and command.op != BUST:
-        if command.symbol < state.instrument_count and command.op != DEPOSIT and command.op != WITHDRAW:
+    op = command.op * 1
+    if op != LIST_ASSET and op != LIST_INSTRUMENT and op != CHANGE_INSTRUMENT and op != BUST:
+        names_asset = op == DEPOSIT or op == WITHDRAW or op == DELIST_ASSET
+        if command.symbol < state.instrument_count and not names_asset:
             symbol = command.symbol * 1
         account = command.account * 1
         if command.client_id >= 0:
