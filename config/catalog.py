@@ -12,7 +12,7 @@ import numpy as np
 
 from config.decimals import Scale
 from config.errors import ConfigError as ConfigError
-from ringbuf.codes import EventType, Op
+from ringbuf.codes import LISTINGS, EventType, Op
 from ringbuf.records import (
     COMMAND,
     COMMAND_LIST_ASSET,
@@ -164,16 +164,8 @@ def listed_instrument(event: np.ndarray, assets: Sequence[Asset]) -> Instrument:
 
 
 # The events that change a catalog, by their number.
-_IS_LISTING = np.zeros(256, bool)
-_IS_LISTING[
-    [
-        EventType.LISTED_ASSET,
-        EventType.LISTED_INSTRUMENT,
-        EventType.CHANGED_INSTRUMENT,
-        EventType.DELISTED_INSTRUMENT,
-        EventType.DELISTED_ASSET,
-    ]
-] = True
+IS_LISTING = np.zeros(256, bool)
+IS_LISTING[list(LISTINGS)] = True
 
 
 class Catalog:
@@ -228,7 +220,7 @@ class Catalog:
         Listings of known ids are passed over (a repeat). Raises ValueError where events before it are missing.
         """
         kind = int(event["type"])
-        if not _IS_LISTING[kind]:
+        if not IS_LISTING[kind]:
             return False
         record = np.frombuffer(event.tobytes(), EVENT)
         if kind == EventType.LISTED_ASSET:
@@ -258,7 +250,7 @@ class Catalog:
 
     def fold_all(self, events: np.ndarray) -> int:
         """Take in every event among the EVENT records that changes the catalog; returns how many there were."""
-        listings = np.flatnonzero(_IS_LISTING[events["type"]])
+        listings = np.flatnonzero(IS_LISTING[events["type"]])
         for index in listings:
             self.fold(events[index])
         return len(listings)

@@ -11,7 +11,18 @@ import numpy as np
 import orjson
 
 from config.catalog import Asset, Catalog, listed_instrument
-from ringbuf.codes import NO_ACCOUNT, NO_ID, ORDER_PAIRED, EventType, OrderType, Reason, Side, SymbolState
+from ringbuf.codes import (
+    FIRST_WAITING,
+    NO_ACCOUNT,
+    NO_ID,
+    ORDER_PAIRED,
+    PRICED,
+    EventType,
+    OrderType,
+    Reason,
+    Side,
+    SymbolState,
+)
 from ringbuf.records import EVENT, EVENT_LISTED_ASSET, EVENT_ORDER
 
 Row = tuple[Any, ...]
@@ -24,8 +35,6 @@ _REASON_NAMES: dict[int, str] = {int(r): r.name.lower() for r in Reason}
 _SIDE_NAMES = ("buy", "sell")
 _ORDER_TYPE_NAMES = tuple(t.name.lower() for t in OrderType)
 _STATE_NAMES = tuple(state.name.lower() for state in SymbolState)
-_PRICED = (int(OrderType.LIMIT), int(OrderType.STOP_LIMIT), int(OrderType.TAKE_PROFIT_LIMIT))
-_FIRST_WAITING = int(OrderType.STOP)  # and all after it
 _BUY = int(Side.BUY)
 
 _NAMES = EVENT.names or ()
@@ -49,12 +58,12 @@ def _order_terms(row: Row, fields: dict[str, Any], catalog: Catalog, with_side: 
     kind = row[_O_TYPE]
     if with_side:
         fields["side"] = _SIDE_NAMES[row[_SIDE]]
-    if kind in _PRICED:
+    if kind in PRICED:
         fields["price"] = instrument.price_scale.text(row[_O_PRICE])
     fields["qty"] = instrument.qty_scale.text(row[_O_QTY])
     if with_side:
         fields["order_type"] = _ORDER_TYPE_NAMES[kind]
-    if kind >= _FIRST_WAITING:
+    if kind >= FIRST_WAITING:
         fields["stop_price"] = instrument.price_scale.text(row[_O_STOP])
 
 

@@ -22,6 +22,7 @@ from config.decimals import MAX_UNITS, split_decimal
 from ringbuf.codes import (
     CMD_PAIRED,
     CMD_POST_ONLY,
+    FIRST_WAITING,
     HAS_BUDGET,
     HAS_DISPLAY,
     HAS_EXPIRE,
@@ -30,6 +31,7 @@ from ringbuf.codes import (
     HAS_QTY,
     HAS_STOP_PRICE,
     HAS_TRAIL,
+    PRICED,
     Op,
     OrderType,
     Side,
@@ -43,11 +45,10 @@ _TIFS = {t.name.lower(): int(t) for t in Tif}
 _STPS = {s.name.lower(): int(s) for s in Stp}
 
 _LIMIT, _MARKET, _TRAILING = int(OrderType.LIMIT), int(OrderType.MARKET), int(OrderType.TRAILING_STOP)
-_WITH_LIMIT = frozenset((_LIMIT, int(OrderType.STOP_LIMIT), int(OrderType.TAKE_PROFIT_LIMIT)))
-_WAITING = frozenset(_TYPES.values()) - {_LIMIT, _MARKET}
+_WAITING = frozenset(kind for kind in _TYPES.values() if kind >= FIRST_WAITING)
 _GTC, _IOC, _FOK, _GTD = (int(t) for t in Tif)
 _TIFS_OF = {
-    kind: (_GTC, _IOC, _GTD) if kind in _WITH_LIMIT else (_GTC, _GTD) for kind in _WAITING
+    kind: (_GTC, _IOC, _GTD) if kind in PRICED else (_GTC, _GTD) for kind in _WAITING
 } | {_LIMIT: (_GTC, _IOC, _FOK, _GTD), _MARKET: (_GTC, _IOC, _FOK)}  # fmt: skip
 
 
@@ -130,7 +131,7 @@ def _budget(fields: dict[str, Any], instrument: Instrument | None) -> int:
 def _check_pricing(draft: Draft) -> None:
     """Type, tif, post_only and the prices that they ask for."""
     mask, kind, tif = draft.mask, draft.type, draft.tif
-    if bool(mask & HAS_PRICE) != (kind in _WITH_LIMIT):
+    if bool(mask & HAS_PRICE) != (kind in PRICED):
         raise Malformed("price: expected on limit, stop_limit and take_profit_limit, and only there")
     if bool(mask & HAS_STOP_PRICE) != (kind in _WAITING):
         raise Malformed("stop_price: expected on orders that wait for it, and only there")
@@ -157,7 +158,7 @@ def _check_quantity(draft: Draft, measured: bool) -> None:
     elif not mask & HAS_QTY:
         raise Malformed("qty: missing")
     if mask & HAS_DISPLAY:
-        if kind not in _WITH_LIMIT or tif not in (_GTC, _GTD):
+        if kind not in PRICED or tif not in (_GTC, _GTD):
             raise Malformed("display_qty: expected with a limit price and gtc or gtd only")
         if measured and draft.display > draft.qty:
             raise Malformed("display_qty: expected at most qty")

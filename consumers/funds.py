@@ -10,7 +10,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ringbuf.codes import LISTINGS, NO_ACCOUNT, EventType, Side
+from config.catalog import IS_LISTING
+from ringbuf.codes import NO_ACCOUNT, EventType, Side
 from ringbuf.records import EVENT, EVENT_LISTED_INSTRUMENT
 
 FEES = NO_ACCOUNT  # the fee accounts stand beside the clients' under the one number no client has
@@ -69,13 +70,9 @@ class Entries(NamedTuple):
     kind: I64
 
 
-_IS_LISTING = np.zeros(256, np.bool_)
-_IS_LISTING[list(LISTINGS)] = True
-
-
 def listed_events(events: NDArray[np.void]) -> NDArray[np.void]:
     """A batch's listings and what changes or ends them: each consumer keeps them in its store for the next start."""
-    return events[_IS_LISTING[events["type"]]]
+    return events[IS_LISTING[events["type"]]]
 
 
 def expand(events: NDArray[np.void], instruments: InstrumentTable) -> Entries:

@@ -4,18 +4,18 @@ from engine.expiry import leave_expiry
 from engine.idmap import client_hash, key_hash, map_insert, map_remove
 from engine.levels import level_for, remove_level
 from engine.state import EXPIRES, ICEBERG, PAIRED, account_at, instrument_at, level_at, order_at, terms_at
-from ringbuf.codes import OrderType, Side
+from ringbuf.codes import FIRST_WAITING, PRICED, OrderType, Side
 from ringbuf.jit import inline, outline
 
 BUY = int(Side.BUY)
-LIMIT, MARKET, STOP_LIMIT = int(OrderType.LIMIT), int(OrderType.MARKET), int(OrderType.STOP_LIMIT)
-TAKE_PROFIT_LIMIT = int(OrderType.TAKE_PROFIT_LIMIT)
+MARKET, WAITING = int(OrderType.MARKET), int(FIRST_WAITING)
+LIMIT, STOP_LIMIT, TAKE_PROFIT_LIMIT = (int(kind) for kind in PRICED)
 
 
 @inline
 def is_waiting_type(order_type):
     """Types that stand in no book until they are triggered."""
-    return order_type > MARKET
+    return order_type >= WAITING
 
 
 @inline

@@ -22,7 +22,6 @@ from ops.run_file import PORTS, ProcessRow, RunFile, live_run
 from ops.supervisor import StartFailed, Supervisor
 from ringbuf.shm import SegmentError, process_start
 
-LOOPBACK = ("127.", "localhost", "::1")
 USED_PORTS = ("entry", "feed_json", "feed_binary", "replay")
 PORTS_WAIT_S = 1.0  # a process that just ended may hold a port a moment longer than its lock
 ORPHANS_WAIT_S = 30.0  # a killed supervisor's children drain before they let go of the locks
@@ -83,7 +82,9 @@ def refuse_what_is_missing(settings: Settings) -> None:
     """ConfigError for what can be written down but not done by this version: silence would look like consent."""
     if settings.sinks:
         raise ConfigError("sink", "this version feeds no outside stores: remove the [[sink]] tables")
-    if not settings.ports.host.startswith(LOOPBACK):
+    from config.curve import needs_curve  # it loads zmq, which most verbs have no need of
+
+    if needs_curve(settings.ports.host):
         raise ConfigError(
             "ports.host", f"expected loopback: this version has no CURVE keys to serve {settings.ports.host!r} with"
         )
