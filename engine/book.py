@@ -1,7 +1,7 @@
 """Orders: their pool, their queue at a price, their account's chain. Only `engine.apply` calls what changes them."""
 
 from engine.expiry import leave_expiry
-from engine.idmap import client_hash, key_hash, map_insert, map_remove
+from engine.idmap import client_hash, key_hash, map_expect, map_insert, map_remove
 from engine.levels import level_for, remove_level
 from engine.state import EXPIRES, ICEBERG, PAIRED, account_at, instrument_at, level_at, order_at, terms_at
 from ringbuf.codes import FIRST_WAITING, PRICED, OrderType, Side
@@ -10,6 +10,7 @@ from ringbuf.jit import inline, outline
 BUY = int(Side.BUY)
 MARKET, WAITING = int(OrderType.MARKET), int(FIRST_WAITING)
 LIMIT, STOP_LIMIT, TAKE_PROFIT_LIMIT = (int(kind) for kind in PRICED)
+IDS_AHEAD = 16  # ids grow: where one of the next will be put is asked for while this one is
 
 
 @inline
@@ -73,6 +74,8 @@ def new_order(state, order_id, account, client_id):
     order.level = 0
     map_insert(state.ids, state.id_mask, key_hash(order_id), slot)
     map_insert(state.clients, state.client_mask, client_hash(account, client_id), slot)
+    map_expect(state.ids, state.id_mask, key_hash(order_id + IDS_AHEAD))
+    map_expect(state.clients, state.client_mask, client_hash(account, client_id + IDS_AHEAD))
     append_to_account(state, slot)
     account_at(state, account).open_orders += 1
     return slot

@@ -8,6 +8,7 @@ tombstones. The caller compares the real key in the order record: equal hash bit
 
 from engine.memory import load_i64, low_u32, shift_right, store_i64
 from engine.state import order_at
+from ringbuf.atomics import prefetch_write
 from ringbuf.jit import inline
 
 GOLDEN = -7046029254386353131  # 2**64 / golden ratio, as i64
@@ -34,6 +35,12 @@ def map_insert(table, mask, hash_bits, slot):
     while load_i64(table + position * 8) != 0:
         position = (position + 1) & mask
     store_i64(table + position * 8, (hash_bits << 32) | slot)
+
+
+@inline
+def map_expect(table, mask, hash_bits):
+    """Ask for the cache line in which a key will soon be put."""
+    prefetch_write(table + (hash_bits & mask) * 8)
 
 
 @inline
