@@ -58,6 +58,18 @@ def eventually(condition: Callable[[], Any], what: str, patience_s: float = PATI
     return found
 
 
+@contextmanager
+def standing_still(pid: int) -> Iterator[None]:
+    """This process does nothing meanwhile."""
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        stat = Path(f"/proc/{pid}/stat")
+        eventually(lambda: stat.read_text().rpartition(")")[2].split()[0] == "T", f"process {pid} stands still")
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
 class Pipeline:
     """`up` and the other verbs on one data directory."""
 
@@ -150,14 +162,8 @@ class Pipeline:
     @contextmanager
     def stopped(self, process: str) -> Iterator[None]:
         """This process stands still meanwhile."""
-        pid = self.pid(process)
-        os.kill(pid, signal.SIGSTOP)
-        try:
-            stat = Path(f"/proc/{pid}/stat")
-            eventually(lambda: stat.read_text().rpartition(")")[2].split()[0] == "T", f"{process} stands still")
+        with standing_still(self.pid(process)):
             yield
-        finally:
-            os.kill(pid, signal.SIGCONT)
 
     def stop(self) -> None:
         """Stop whatever runs and remove what a killed one left."""

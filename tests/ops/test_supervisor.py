@@ -17,7 +17,8 @@ from ringbuf.shm import process_start
 
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAM = """
-import os, sys
+import os, signal, sys
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # also where the suite was started by nohup
 from pathlib import Path
 from ops.run_file import ProcessRow, RunFile
 from ops.supervisor import StartFailed, Supervisor
