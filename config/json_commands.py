@@ -40,13 +40,13 @@ from ringbuf.codes import (
     HAS_PRICE,
     HAS_QTY,
     HAS_STOP_PRICE,
+    MAX_BAND_PPM,
     Op,
     Reason,
     SymbolState,
 )
 from ringbuf.records import COMMAND, RECORD_SIZE, offset_of
 
-MAX_BAND_PPM = 1_000_000
 _STATES = {state.name.lower(): int(state) for state in SymbolState}
 
 # Ops that change what the text of later commands means: the catalog has to take in their events first.

@@ -1,14 +1,14 @@
-"""Decisions about everything but orders: funds, listings, suspensions, halts, busts, time."""
+"""Decisions about everything but orders: funds, listings, suspensions, busts, time."""
 
 from engine.accounts import available, find_account
 from engine.apply import apply_event, asset_event_at, bust_event_at, event_at, is_busted
 from engine.checks import BOOK_FULL, INSUFFICIENT_FUNDS, MALFORMED, NONE
 from engine.compose import head_word, open_event, parties_word, reject
 from engine.memory import LARGEST, load_i64, shift_right, store_i64
-from engine.orders import EITHER_SIDE, UNKNOWN_ORDER, UNKNOWN_SYMBOL, cancel_all
+from engine.orders import EITHER_SIDE, UNKNOWN_ORDER, cancel_all
 from engine.scales import tick_scale
 from engine.state import INSTRUMENT_SIZE, account_at, asset_at, instrument_at
-from ringbuf.codes import NO_ACCOUNT, NO_ID, NO_SYMBOL, EventType, Op, Reason
+from ringbuf.codes import NO_ACCOUNT, NO_ID, NO_SYMBOL, EventType, Reason
 from ringbuf.fields import record_at
 from ringbuf.jit import inline, outline
 from ringbuf.records import COMMAND_BUST, COMMAND_LIST_ASSET, COMMAND_LIST_INSTRUMENT, EVENT_LISTED_ASSET
@@ -26,11 +26,10 @@ MAX_SUPPLY = 1 << 62
 DEPOSITED, WITHDRAWN, BUSTED = int(EventType.DEPOSITED), int(EventType.WITHDRAWN), int(EventType.BUSTED)
 LISTED_ASSET, LISTED_INSTRUMENT = int(EventType.LISTED_ASSET), int(EventType.LISTED_INSTRUMENT)
 SUSPENDED, UNSUSPENDED = int(EventType.SUSPENDED), int(EventType.UNSUSPENDED)
-HALTED, RESUMED, TIME_PASSED = int(EventType.HALTED), int(EventType.RESUMED), int(EventType.TIME)
+TIME_PASSED = int(EventType.TIME)
 SUPPLY_EXCEEDED, UNKNOWN_ACCOUNT = int(Reason.SUPPLY_EXCEEDED), int(Reason.UNKNOWN_ACCOUNT)
 BY_RISK = int(Reason.RISK)
 NOBODY = NO_ACCOUNT  # the parties' word of an event without an account
-HALT = int(Op.HALT)
 
 
 @outline
@@ -98,16 +97,6 @@ def decide_suspension(state, out, command, kind):
     else:
         parties = parties_word(command.account * 1, 0)
         apply_event(state, open_event(state, out, head_word(UNSUSPENDED, 0, 0, NO_SYMBOL), parties))
-
-
-@outline
-def decide_halt(state, out, command, kind):
-    """Halt or resume one symbol or, without one, all: one event."""
-    symbol = command.symbol * 1
-    if command.refuse != NONE or (symbol != NO_SYMBOL and symbol >= state.instrument_count):
-        apply_event(state, reject(state, out, command, UNKNOWN_SYMBOL, 0))
-        return
-    apply_event(state, open_event(state, out, head_word(kind, 0, 0, symbol), NOBODY))
 
 
 @outline

@@ -11,6 +11,7 @@ from engine.checks import (
     PRICE_OUT_OF_BAND,
     QTY_OFF_LOT,
     QTY_OUT_OF_RANGE,
+    STATE_FORBIDS,
     lots_covered,
     notional_reason,
     price_reason,
@@ -23,7 +24,7 @@ from engine.compose import add_flag, name_symbol, reject
 from engine.levels import has_level_room, has_page_room
 from engine.matching import match, open_terms_event
 from engine.orders import UNKNOWN_ORDER, names_target, target_of, touches
-from engine.state import PAIRED, POST_ONLY, instrument_at, order_at, terms_at
+from engine.state import HIT, PAIRED, POST_ONLY, instrument_at, order_at, terms_at
 from engine.steps import trigger
 from engine.waiting import is_reached
 from ringbuf.codes import (
@@ -34,10 +35,12 @@ from ringbuf.codes import (
     HAS_STOP_PRICE,
     EventType,
     Reason,
+    SymbolState,
 )
 from ringbuf.jit import outline
 
 AMENDED, WOULD_CROSS = int(EventType.AMENDED), int(Reason.WOULD_CROSS)
+OPEN, AUCTION = int(SymbolState.OPEN), int(SymbolState.AUCTION)
 
 
 @outline
@@ -117,14 +120,30 @@ def _band_reason(state, slot, price, qty, stop):
 
 
 @outline
+def _state_reason(state, slot, stop):
+    """What a symbol that does not trade (post_only, auction) lets be amended: nothing that could have to trade now."""
+    order = order_at(state, slot)
+    if is_waiting_type(order.order_type * 1):
+        if order.stp_flags & HIT != 0 or is_reached(
+            state, order.symbol * 1, order.side * 1, order.order_type * 1, stop
+        ):
+            return STATE_FORBIDS
+    elif order.stp_flags & POST_ONLY != 0 and instrument_at(state, order.symbol).symbol_state == AUCTION:
+        return STATE_FORBIDS
+    return NONE
+
+
+@outline
 def _move_reason(state, slot, price, qty, stop):
     """Third group of refusals, of an amend that sends the order to the back."""
     order = order_at(state, slot)
     symbol = order.symbol * 1
     side = order.side * 1
+    symbol_state = instrument_at(state, symbol).symbol_state
     waits = is_waiting_type(order.order_type * 1)
-    if order.stp_flags & POST_ONLY != 0 and touches(state, symbol, side, price):
-        return WOULD_CROSS
+    if not waits and (order.stp_flags & POST_ONLY != 0 or (symbol_state != OPEN and symbol_state != AUCTION)):
+        if touches(state, symbol, side, price):
+            return WOULD_CROSS
     freed = order_frozen(state, slot)
     if order.stp_flags & PAIRED != 0:
         freed += frozen_alone(state, terms_at(state, slot).pair * 1)
@@ -155,6 +174,8 @@ def decide_amend(state, out, command, account):
             reason = first
     if reason == NONE:
         reason = _band_reason(state, slot, price, qty, stop)
+    if reason == NONE and instrument_at(state, symbol).symbol_state != OPEN:
+        reason = _state_reason(state, slot, stop)
     waits = is_waiting_type(order.order_type * 1)
     same = price == order.price_ticks and (not waits or stop == terms_at(state, slot).stop_price_ticks)
     in_place = same and qty <= order.leaves_lots
@@ -173,6 +194,8 @@ def decide_amend(state, out, command, account):
             trigger(state, out, slot)
         else:
             add_flag(out.open, FLAG_RESTS)
+    elif instrument_at(state, symbol).symbol_state == AUCTION:
+        add_flag(out.open, FLAG_RESTS)
     else:
         match(state, out, slot, price)
 

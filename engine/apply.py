@@ -10,6 +10,7 @@ that name nothing end in a negative result, never in a write.
 from numba import int64
 
 from engine.accounts import begin_account, find_account, move, use_client_id
+from engine.apply_symbol import apply_state, apply_uncrossed, set_symbol_state, settle_due, trade_in_book
 from engine.apply_waiting import apply_triggered, enter_ties, leave_any_queue, replace_terms
 from engine.book import drop_order, enter_book, is_waiting_type, leave_book, new_order, slice_traded
 from engine.idmap import find_order, key_hash
@@ -27,9 +28,10 @@ from engine.state import (
     state_at,
     terms_at,
 )
-from engine.waiting import enter_waiting, look_at_print, settle_due
+from engine.waiting import enter_waiting, look_at_print
 from ringbuf.codes import (
     CMD_POST_ONLY,
+    FLAG_AUCTION,
     FLAG_LAST,
     FLAG_RESTS,
     NO_ID,
@@ -61,6 +63,7 @@ AMENDED, TRIGGERED, BUSTED = int(EventType.AMENDED), int(EventType.TRIGGERED), i
 DEPOSITED, WITHDRAWN = int(EventType.DEPOSITED), int(EventType.WITHDRAWN)
 SUSPENDED, UNSUSPENDED = int(EventType.SUSPENDED), int(EventType.UNSUSPENDED)
 HALTED, RESUMED, MASS_CANCELLED = int(EventType.HALTED), int(EventType.RESUMED), int(EventType.MASS_CANCELLED)
+STATE, UNCROSSED = int(EventType.STATE), int(EventType.UNCROSSED)
 LISTED_ASSET, LISTED_INSTRUMENT = int(EventType.LISTED_ASSET), int(EventType.LISTED_INSTRUMENT)
 BUY, MARKET, GTD = int(Side.BUY), int(OrderType.MARKET), int(Tif.GTD)
 DUPLICATE = int(Reason.DUPLICATE_CLIENT_ID)
@@ -131,6 +134,9 @@ def _trade(state, address):
         move(state, maker.account * 1, base, units - event.maker_fee, 0)
         asset_at(state, quote).fees += event.fee
         asset_at(state, base).fees += event.maker_fee
+    if event.flags & FLAG_AUCTION != 0:
+        trade_in_book(state, taker_slot, maker_slot, event.price_ticks, event.qty_lots)
+        return 0
     taker.leaves_lots -= event.qty_lots
     if taker.leaves_lots == 0:
         drop_order(state, taker_slot)
@@ -279,7 +285,7 @@ def _listed_instrument(state, address):
     lot = instrument.lot_base_units
     instrument.price_step, instrument.price_decimals = tick_scale(units, lot, base_decimals, quote_decimals)
     instrument.qty_step, instrument.qty_decimals = lot_scale(lot, base_decimals)
-    instrument.print_above = LARGEST
+    instrument.band_high = LARGEST  # print_above is 0: the first print has to be looked at
     state.instrument_count += 1
 
 
@@ -291,7 +297,7 @@ def _switch(state, address):
     if kind == HALTED or kind == RESUMED:
         for symbol in range(state.instrument_count):
             if event.symbol == NO_SYMBOL or event.symbol == symbol:
-                instrument_at(state, symbol).symbol_state = STATE_HALTED if kind == HALTED else STATE_OPEN
+                set_symbol_state(state, symbol, STATE_HALTED if kind == HALTED else STATE_OPEN)
         return
     account = find_account(state, event.account * 1)
     if account < 0:
@@ -326,6 +332,10 @@ def apply_event(state, address):
         _funds(state, address)
     elif kind == BUSTED:
         _busted(state, address)
+    elif kind == STATE:
+        apply_state(state, address)
+    elif kind == UNCROSSED:
+        apply_uncrossed(state, event.symbol * 1, event.price_ticks, event.qty_lots)
     elif kind == LISTED_ASSET:
         _listed_asset(state, address)
     elif kind == LISTED_INSTRUMENT:

@@ -77,7 +77,7 @@ def replace_terms(state, slot, address):
         stop = terms_at(state, slot).stop_price_ticks
     same = event.price_ticks == order.price_ticks and event.stop_price_ticks == stop
     if event.reason == SELF_TRADE or (same and event.leaves_lots <= order.leaves_lots):
-        _shrink(state, slot, event.leaves_lots, event.released)
+        shrink(state, slot, event.leaves_lots, event.released)
         return
     leave_waiting_or_book(state, slot)
     order.price_ticks = event.price_ticks
@@ -119,7 +119,7 @@ def leave_waiting_or_book(state, slot):
 
 
 @outline
-def _shrink(state, slot, leaves, released):
+def shrink(state, slot, leaves, released):
     """Less quantity, the same place; an iceberg's comes off its hidden part first."""
     order = order_at(state, slot)
     gone = order.leaves_lots - leaves

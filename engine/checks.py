@@ -31,14 +31,15 @@ from ringbuf.jit import inline, outline
 BUY, LIMIT, MARKET = int(Side.BUY), int(OrderType.LIMIT), int(OrderType.MARKET)
 GTC, IOC, FOK, GTD = int(Tif.GTC), int(Tif.IOC), int(Tif.FOK), int(Tif.GTD)
 TRAILING_STOP = int(OrderType.TRAILING_STOP)
-HALTED = int(SymbolState.HALTED)
+OPEN, HALTED, CANCEL_ONLY = int(SymbolState.OPEN), int(SymbolState.HALTED), int(SymbolState.CANCEL_ONLY)
+CLOSED = int(SymbolState.CLOSED)
 DECREMENT = int(Stp.DECREMENT)
 NONE = int(Reason.NONE)
 MALFORMED, PRICE_OFF_TICK, QTY_OFF_LOT = int(Reason.MALFORMED), int(Reason.PRICE_OFF_TICK), int(Reason.QTY_OFF_LOT)
 PRICE_OUT_OF_BAND, QTY_OUT_OF_RANGE = int(Reason.PRICE_OUT_OF_BAND), int(Reason.QTY_OUT_OF_RANGE)
 NOTIONAL_TOO_SMALL, BOOK_FULL = int(Reason.NOTIONAL_TOO_SMALL), int(Reason.BOOK_FULL)
 ACCOUNT_SUSPENDED, SYMBOL_HALTED = int(Reason.ACCOUNT_SUSPENDED), int(Reason.SYMBOL_HALTED)
-INSUFFICIENT_FUNDS = int(Reason.INSUFFICIENT_FUNDS)
+INSUFFICIENT_FUNDS, STATE_FORBIDS = int(Reason.INSUFFICIENT_FUNDS), int(Reason.STATE_FORBIDS)
 
 
 @inline
@@ -111,8 +112,13 @@ def tradable(state, account, symbol):
     """Account and symbol let new orders and amends in?"""
     if account_at(state, account).suspended != 0:
         return ACCOUNT_SUSPENDED
-    if instrument_at(state, symbol).symbol_state == HALTED:
+    symbol_state = instrument_at(state, symbol).symbol_state
+    if symbol_state == OPEN:
+        return NONE
+    if symbol_state == HALTED:
         return SYMBOL_HALTED
+    if symbol_state == CANCEL_ONLY or symbol_state == CLOSED:
+        return STATE_FORBIDS
     return NONE
 
 

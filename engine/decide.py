@@ -8,14 +8,11 @@ from numba import int64, void
 
 from engine.accounts import client_id_is_new, find_account
 from engine.admin import (
-    HALTED,
-    RESUMED,
     SUSPENDED,
     UNKNOWN_ACCOUNT,
     UNSUSPENDED,
     decide_bust,
     decide_deposit,
-    decide_halt,
     decide_list_asset,
     decide_list_instrument,
     decide_suspension,
@@ -29,7 +26,8 @@ from engine.compose import OUT_TYPE, add_flag, reject, reject_duplicate, seal
 from engine.orders import decide_cancel, decide_mass_cancel
 from engine.place import decide_place
 from engine.state import STATE_TYPE, account_at
-from ringbuf.codes import CMD_DISCONNECT, FLAG_LAST, NO_ACCOUNT, Op
+from engine.symbols import decide_halt, decide_state
+from ringbuf.codes import CMD_DISCONNECT, FLAG_LAST, NO_ACCOUNT, EventType, Op
 from ringbuf.fields import record_at
 from ringbuf.jit import inline, outline, outline_of
 from ringbuf.records import COMMAND
@@ -40,6 +38,8 @@ PLACE, CANCEL, AMEND, MASS_CANCEL = int(Op.PLACE), int(Op.CANCEL), int(Op.AMEND)
 DEPOSIT, WITHDRAW, OP_MALFORMED, TIME = int(Op.DEPOSIT), int(Op.WITHDRAW), int(Op.MALFORMED), int(Op.TIME)
 LIST_ASSET, LIST_INSTRUMENT, BUST = int(Op.LIST_ASSET), int(Op.LIST_INSTRUMENT), int(Op.BUST)
 SUSPEND, UNSUSPEND, HALT, RESUME = int(Op.SUSPEND), int(Op.UNSUSPEND), int(Op.HALT), int(Op.RESUME)
+STATE = int(Op.STATE)
+HALTED, RESUMED = int(EventType.HALTED), int(EventType.RESUMED)
 
 
 @inline
@@ -77,8 +77,10 @@ def _decide_account(state, out, command):
 def _decide_admin(state, out, command, address):
     """Commands of the operator."""
     op = command.op * 1
-    if command.refuse == MALFORMED or op > TIME:
+    if command.refuse == MALFORMED or (op > TIME and op != STATE):
         apply_event(state, reject(state, out, command, MALFORMED, 0))
+    elif op == STATE:
+        decide_state(state, out, command)
     elif op == LIST_ASSET:
         decide_list_asset(state, out, command, address)
     elif op == LIST_INSTRUMENT:

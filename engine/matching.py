@@ -6,6 +6,7 @@ Each step composes one event and applies it before the next is decided, so that 
 from numba import int64, void
 
 from engine.apply import apply_event, event_at, order_event_at
+from engine.bands import fee_of
 from engine.book import frozen_beside, is_waiting_type, order_frozen
 from engine.compose import (
     OUT_TYPE,
@@ -17,7 +18,6 @@ from engine.compose import (
     request_of,
     terms_word,
 )
-from engine.memory import LARGEST
 from engine.state import (
     EXPIRES,
     ICEBERG,
@@ -32,24 +32,19 @@ from engine.state import (
     side_at,
     terms_at,
 )
-from ringbuf.codes import FLAG_RESTS, EventType, OrderType, Reason, Side, Stp, Tif
+from ringbuf.codes import FLAG_RESTS, NO_ACCOUNT, EventType, OrderType, Reason, Side, Stp, Tif
 from ringbuf.jit import inline, outline, outline_of
 
 TRADE, CANCELLED, AMENDED = int(EventType.TRADE), int(EventType.CANCELLED), int(EventType.AMENDED)
+HALTED = int(EventType.HALTED)
 BUY, MARKET, IOC, FOK = int(Side.BUY), int(OrderType.MARKET), int(Tif.IOC), int(Tif.FOK)
 NONE, CANCEL_TAKER, CANCEL_MAKER = int(Stp.NONE), int(Stp.CANCEL_TAKER), int(Stp.CANCEL_MAKER)
 CANCEL_BOTH = int(Stp.CANCEL_BOTH)
 SELF_TRADE, IOC_REMAINDER = int(Reason.SELF_TRADE), int(Reason.IOC_REMAINDER)
 MARKET_REMAINDER, TOO_MANY_FILLS = int(Reason.MARKET_REMAINDER), int(Reason.TOO_MANY_FILLS)
-OCO = int(Reason.OCO)
+OCO, VOLATILITY = int(Reason.OCO), int(Reason.VOLATILITY)
 SPARE_EVENTS = 3  # a step and the final cancel
 EVENTS_BEYOND = 64  # that a command may emit beyond max_events: what ends with a pair, a suspension's mark
-
-
-@inline
-def fee_of(amount, ppm):
-    """Floor of amount x ppm / 10**6 without leaving 63 bits."""
-    return amount // 1_000_000 * ppm + amount % 1_000_000 * ppm // 1_000_000
 
 
 @inline
@@ -206,18 +201,11 @@ def trade(state, out, taker_slot, maker_slot):
 
 
 @outline
-def market_limit(state, symbol, side):
-    """The price beyond which a market order that enters now takes nothing: its collar, within 63 bits."""
-    ppm = instrument_at(state, symbol).market_collar_ppm * 1
-    best = side_at(state, symbol, 1 - side).best
-    if ppm == 0 or best == 0:
-        return LARGEST if side == BUY else 0
-    price = level_at(state, best).price_ticks
-    if side != BUY:
-        return price - fee_of(price, ppm) if ppm < 1_000_000 else 0  # rounded up
-    if price // 1_000_000 >= (LARGEST - price) // (ppm + 1):
-        return LARGEST
-    return price + fee_of(price, ppm)
+def _halt_by_volatility(state, out, slot):
+    """The next trade would print outside the symbol's band: the taker's rest ends, and the symbol halts."""
+    symbol = order_at(state, slot).symbol * 1
+    end_order(state, out, slot, VOLATILITY, request_of(out, order_at(state, slot)))
+    apply_event(state, open_event(state, out, head_word(HALTED, 0, VOLATILITY, symbol), NO_ACCOUNT))
 
 
 @outline_of(void(STATE_TYPE, OUT_TYPE, int64, int64))
@@ -228,6 +216,7 @@ def match(state, out, slot, limit):
     symbol = order.symbol * 1
     mode = order.stp_flags & STP_MASK
     book = side_at(state, symbol, 1 - side)
+    instrument = instrument_at(state, symbol)
     while order.leaves_lots > 0:
         best = book.best
         if best == 0:
@@ -244,6 +233,9 @@ def match(state, out, slot, limit):
             if not prevent_self_trade(state, out, slot, maker_slot, mode):
                 return
             continue
+        if price < instrument.band_low or price > instrument.band_high:
+            _halt_by_volatility(state, out, slot)
+            return
         if (order.stp_flags | maker.stp_flags) & PAIRED != 0:
             if maker.stp_flags & PAIRED != 0:
                 end_pair(state, out, maker_slot)

@@ -2,12 +2,14 @@
 
 from engine.accounts import available
 from engine.apply import apply_event, order_event_at
+from engine.bands import market_limit
 from engine.book import frozen_alone, is_priced, is_waiting_type
 from engine.checks import (
     BOOK_FULL,
     INSUFFICIENT_FUNDS,
     MALFORMED,
     NONE,
+    STATE_FORBIDS,
     is_full,
     lots_covered,
     notional_reason,
@@ -20,7 +22,7 @@ from engine.checks import (
 )
 from engine.compose import add_flag, head_word, open_event, reject, terms_word
 from engine.idmap import find_client
-from engine.matching import end_order, market_limit, match
+from engine.matching import end_order, match
 from engine.orders import UNKNOWN_ORDER, UNKNOWN_SYMBOL, touches
 from engine.state import PAIRED, instrument_at, order_at
 from engine.steps import trigger
@@ -42,6 +44,7 @@ from ringbuf.codes import (
     OrderType,
     Reason,
     Side,
+    SymbolState,
     Tif,
 )
 from ringbuf.jit import inline, outline
@@ -49,6 +52,7 @@ from ringbuf.jit import inline, outline
 ACCEPTED = int(EventType.ACCEPTED)
 BUY, LIMIT, TRAILING_STOP = int(Side.BUY), int(OrderType.LIMIT), int(OrderType.TRAILING_STOP)
 GTC, FOK, GTD = int(Tif.GTC), int(Tif.FOK), int(Tif.GTD)
+OPEN, AUCTION = int(SymbolState.OPEN), int(SymbolState.AUCTION)
 WOULD_CROSS, FOK_UNFILLED = int(Reason.WOULD_CROSS), int(Reason.FOK_UNFILLED)
 MIN_QTY_UNFILLED, SELF_TRADE = int(Reason.MIN_QTY_UNFILLED), int(Reason.SELF_TRADE)
 MARKET_REMAINDER = int(Reason.MARKET_REMAINDER)
@@ -81,7 +85,24 @@ def _value_reason(state, out, command, account):
             reason = notional_reason(instrument, command.price_ticks, command.qty_lots)
         elif reason == NONE and is_waiting_type(command.order_type * 1):
             reason = notional_reason(instrument, command.stop_price_ticks, command.qty_lots)
+    if reason == NONE and instrument.symbol_state != OPEN:
+        reason = _state_reason(state, command)
     return reason
+
+
+@outline
+def _state_reason(state, command):
+    """What a symbol that does not trade (post_only, auction) takes: what can rest, and waiting orders not reached."""
+    if is_waiting_type(command.order_type * 1):
+        if is_reached(state, command.symbol * 1, command.side * 1, command.order_type * 1, command.stop_price_ticks):
+            return STATE_FORBIDS
+        return NONE
+    if command.order_type != LIMIT or (command.tif != GTC and command.tif != GTD):
+        return STATE_FORBIDS
+    rests_plainly = command.flags & CMD_POST_ONLY == 0 and command.mask & HAS_MIN == 0
+    if instrument_at(state, command.symbol).symbol_state == AUCTION and not rests_plainly:
+        return STATE_FORBIDS
+    return NONE
 
 
 @inline
@@ -106,7 +127,8 @@ def decide_place(state, out, command, account):
     qty = command.qty_lots
     instrument = instrument_at(state, symbol)
     rests = command.tif == GTC or command.tif == GTD
-    if command.flags & CMD_POST_ONLY != 0 and touches(state, symbol, side, price):
+    crosses_allowed = command.flags & CMD_POST_ONLY == 0 and instrument.symbol_state == OPEN
+    if not crosses_allowed and instrument.symbol_state != AUCTION and touches(state, symbol, side, price):
         reason = WOULD_CROSS
     elif command.tif == FOK and not could_fill(state, symbol, side, price, qty, account, command.stp * 1):
         reason = FOK_UNFILLED
@@ -126,7 +148,10 @@ def decide_place(state, out, command, account):
     else:
         frozen = qty * instrument.lot_base_units
     _accept(state, out, command, price, qty, frozen)
-    match(state, out, state.active, price)
+    if instrument.symbol_state == AUCTION:
+        add_flag(out.open, FLAG_RESTS)
+    else:
+        match(state, out, state.active, price)
 
 
 @outline

@@ -171,12 +171,18 @@ INSTRUMENT = np.dtype(
         ("price_decimals", "<i8"),
         ("qty_step", "<i8"),
         ("qty_decimals", "<i8"),
-        ("symbol_state", "<i8"),  # SymbolState: open or halted
+        ("symbol_state", "<i8"),  # SymbolState
         ("open_orders", "<i8"),
         ("last_price_ticks", "<i8"),  # 0 = none yet
         ("print_above", "<i8"),  # a print at or above it, or at or below the other, has to be looked at:
-        ("print_below", "<i8"),  # it reaches a stop price or moves a trailing stop
+        ("print_below", "<i8"),  # it reaches a stop price, moves a trailing stop, or sets the reference price
+        ("band_low", "<i8"),  # outside of these a trade halts the symbol
+        ("band_high", "<i8"),
         *((f"{queue}_{field}", "<i8") for queue in QUEUES for field in ("root", "best", "last_leaf", "levels")),
+        ("reference_ticks", "<i8"),  # 0 = none yet
+        ("band_ppm", "<i8"),  # 0 = none
+        ("uncross_ticks", "<i8"),  # the price of the uncross that runs
+        ("uncross_lots", "<i8"),  # that it has still to trade; 0 = none runs
         ("hits_head", "<i8"),  # ENDS of the orders that prints reached, in the order in which they enter
         ("hits_tail", "<i8"),
         ("trail_head", "<i8"),

@@ -1,19 +1,22 @@
 """Steps: what the engine does of itself between commands, because an earlier one or the time asks for it.
 
-Orders whose end has come, triggered orders, trailing stops: each step answers nobody, names no request, ends with
-FLAG_LAST like a command, and carries STEP_SESSION. Which steps are due follows from the state alone, so a recovered
-engine goes on with them.
+Orders whose end has come, the trades of an uncross, trailing stops, triggered orders: each step answers nobody, names
+no request, ends with FLAG_LAST like a command, and carries STEP_SESSION. Which steps are due follows from the state
+alone, so a recovered engine goes on with them.
 """
 
 from numba import boolean, int64
 
 from engine.accounts import available
 from engine.apply import apply_event, finish_event, order_event_at
+from engine.apply_symbol import is_uncrossing
+from engine.auction import uncross
+from engine.bands import market_limit
 from engine.book import frozen_alone, frozen_beside, is_priced, order_frozen
 from engine.compose import OUT_TYPE, add_flag, request_of, seal
 from engine.expiry import first_to_expire, is_expiry_due
 from engine.levels import has_page_room
-from engine.matching import end_order, end_pair, market_limit, match, open_terms_event
+from engine.matching import end_order, end_pair, match, open_terms_event
 from engine.state import PAIRED, STATE_TYPE, STP_MASK, hits_at, instrument_at, order_at
 from engine.waiting import next_to_trail, trailed_stop
 from engine.walk import walk_cost
@@ -81,7 +84,9 @@ def _take_step(state, out, now_ns):
     if state.due_head != 0:
         symbol = state.due_head - 1
         instrument = instrument_at(state, symbol)
-        if instrument.print_high != 0:
+        if is_uncrossing(state, symbol):
+            uncross(state, out, symbol)
+        elif instrument.print_high != 0:
             _trail(state, out, next_to_trail(state, symbol))
         else:
             trigger(state, out, hits_at(state, symbol).head)

@@ -53,6 +53,10 @@ WAITING = (2, 3, 4, 5)  # queues of orders that wait for a stop price
 INSTRUMENT_WORDS = (
     "symbol_state",
     "last_price_ticks",
+    "reference_ticks",
+    "band_ppm",
+    "uncross_ticks",
+    "uncross_lots",
     "print_high",
     "print_low",
 )

@@ -5,7 +5,9 @@ A print that reaches stop prices moves these orders into the symbol's queue of h
 which they will enter; `engine.steps` lets them in when the command that printed has ended.
 """
 
+from engine.bands import set_band
 from engine.book import append_to_queue, leave_queue, link_last, unlink
+from engine.due import mark_due
 from engine.levels import has_page_room
 from engine.memory import LARGEST
 from engine.state import HIT, QUEUES, hits_at, instrument_at, level_at, order_at, side_at, terms_at
@@ -53,7 +55,7 @@ def _best_price(state, symbol, queue, none):
 def watch_prints(state, symbol):
     """Set which prints have to be looked at."""
     instrument = instrument_at(state, symbol)
-    if instrument.trail_head != 0:
+    if instrument.trail_head != 0 or instrument.reference_ticks == 0:
         instrument.print_above = 0  # all of them
         return
     above = _best_price(state, symbol, BUY_STOPS, LARGEST)
@@ -114,7 +116,7 @@ def append_to_hits(state, slot):
 
 @outline
 def look_at_print(state, symbol, price_ticks):
-    """A print in the range that is watched: stop prices that it reaches, extremes for trailing stops."""
+    """A print in the range that is watched: stop prices that it reaches, the first reference price, trailing stops."""
     for queue in (BUY_STOPS, SELL_STOPS, BUY_PROFITS, SELL_PROFITS):
         book = side_at(state, symbol, queue)
         while book.best != 0 and reaches(queue, level_at(state, book.best).price_ticks, price_ticks):
@@ -122,6 +124,8 @@ def look_at_print(state, symbol, price_ticks):
             _leave_stop_queue(state, slot, queue)
             append_to_hits(state, slot)
     instrument = instrument_at(state, symbol)
+    if instrument.reference_ticks == 0:
+        set_band(state, symbol, price_ticks, instrument.band_ppm)
     if instrument.trail_head != 0:
         if price_ticks > instrument.print_high:
             instrument.print_high = price_ticks
@@ -201,46 +205,3 @@ def next_to_trail(state, symbol):
             return slot
         slot = terms_at(state, slot).trail_next * 1
     return 0
-
-
-# --- symbols with steps to take -------------------------------------------------------------------------------------
-
-
-@outline
-def mark_due(state, symbol):
-    """Steps of this symbol come before the next command."""
-    instrument = instrument_at(state, symbol)
-    if instrument.is_due != 0:
-        return
-    instrument.is_due = 1
-    instrument.due_next = 0
-    if state.due_tail != 0:
-        instrument_at(state, state.due_tail - 1).due_next = symbol + 1
-    else:
-        state.due_head = symbol + 1
-    state.due_tail = symbol + 1
-
-
-@inline
-def _has_steps(state, symbol):
-    instrument = instrument_at(state, symbol)
-    if instrument.print_high != 0 and next_to_trail(state, symbol) != 0:
-        return True
-    return hits_at(state, symbol).head != 0
-
-
-@outline
-def settle_due(state):
-    """A command or step has ended: forget the symbols whose steps are all taken."""
-    while state.due_head != 0:
-        symbol = state.due_head - 1
-        instrument = instrument_at(state, symbol)
-        if instrument.print_high != 0 and next_to_trail(state, symbol) == 0:
-            instrument.print_high = 0
-            instrument.print_low = 0
-        if _has_steps(state, symbol):
-            return
-        instrument.is_due = 0
-        state.due_head = instrument.due_next
-        if state.due_head == 0:
-            state.due_tail = 0

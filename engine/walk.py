@@ -1,9 +1,11 @@
 """What an order would take, counted before it is accepted: for fok, least quantities, and the funds of a market buy.
 
 Of one price first come the slices that stand there, in their order, then what icebergs hide; an own order that stops
-the taker therefore stands before everything hidden at its price.
+the taker therefore stands before everything hidden at its price. Where a trade would halt the symbol the walk ends;
+what self-trade prevention does there is no trade.
 """
 
+from engine.bands import band_round
 from engine.book import shown_lots
 from engine.levels import next_level
 from engine.matching import CANCEL_MAKER, NONE, crosses
@@ -20,14 +22,20 @@ def could_fill(state, symbol, side, limit_ticks, qty_lots, account, mode):
     """Could so much be taken at once? Own orders count as the taker's self-trade mode treats them."""
     missing = qty_lots
     best = side_at(state, symbol, 1 - side).best
+    lowest, highest = -1, -1
     while best != 0:
-        if not crosses(side, limit_ticks, level_at(state, best).price_ticks):
+        price = level_at(state, best).price_ticks
+        if not crosses(side, limit_ticks, price):
             return False
         hidden = 0
         slot = level_at(state, best).head * 1
         while slot != 0:
             order = order_at(state, slot)
             if mode == NONE or order.account != account:
+                if highest < 0:
+                    lowest, highest = band_round(state, symbol, price)
+                if price < lowest or price > highest:
+                    return False
                 shown = shown_lots(state, slot)
                 missing -= shown
                 hidden += order.leaves_lots - shown
@@ -50,8 +58,10 @@ def walk_cost(state, symbol, limit_ticks, qty_lots, account, mode, funds):
     missing = qty_lots
     cost = 0
     best = side_at(state, symbol, 1).best
+    lowest, highest = -1, -1
     while best != 0 and crosses(BUY, limit_ticks, level_at(state, best).price_ticks):
-        lot_cost = level_at(state, best).price_ticks * unit
+        price = level_at(state, best).price_ticks
+        lot_cost = price * unit
         hidden = 0
         slot = level_at(state, best).head * 1
         while slot != 0:
@@ -61,6 +71,10 @@ def walk_cost(state, symbol, limit_ticks, qty_lots, account, mode, funds):
                 return cost
             lots = shown_lots(state, slot)
             if not is_own:
+                if highest < 0:
+                    lowest, highest = band_round(state, symbol, price)
+                if price < lowest or price > highest:
+                    return cost
                 hidden += order.leaves_lots - lots
             elif mode == DECREMENT:
                 lots = order.leaves_lots  # hidden counts
@@ -95,8 +109,10 @@ def budget_walk(state, symbol, limit_ticks, budget, account, mode):
     rest = budget
     lots = 0
     best = side_at(state, symbol, 1).best
+    lowest, highest = -1, -1
     while best != 0 and crosses(BUY, limit_ticks, level_at(state, best).price_ticks):
-        lot_cost = level_at(state, best).price_ticks * unit
+        price = level_at(state, best).price_ticks
+        lot_cost = price * unit
         hidden = 0
         if rest < lot_cost:
             break
@@ -104,6 +120,10 @@ def budget_walk(state, symbol, limit_ticks, budget, account, mode):
         while slot != 0 and rest >= lot_cost:
             order = order_at(state, slot)
             if mode == NONE or order.account != account:
+                if highest < 0:
+                    lowest, highest = band_round(state, symbol, price)
+                if price < lowest or price > highest:
+                    return lots, budget - rest, 0
                 take = rest // lot_cost
                 shown = shown_lots(state, slot)
                 hidden += order.leaves_lots - shown

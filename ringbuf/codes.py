@@ -213,6 +213,7 @@ ORDER_PAIRED = 2  # accepted: request_id is the client id of the order that it i
 
 STATUS_DELISTED = 255  # in a MARKET status record, in place of a SymbolState: the symbol is gone for good
 GROUP_MAX = 16  # commands of a group
+MAX_BAND_PPM = 1_000_000  # of a volatility band
 
 # The session of the engine's own steps (a triggered order's run, an expiry, a trade of an uncross): no lane has this
 # number, so they answer nobody.
