@@ -1,15 +1,19 @@
 """Accounts, their client-id windows and balances. Only `engine.apply` calls what changes them."""
 
-from engine.idmap import GOLDEN
-from engine.memory import shift_right
+from engine.memory import shift_right, swap_bytes
 from engine.state import account_at, balance_at
 from ringbuf.jit import inline, outline
 
 
 @inline
+def _account_home(state, number):
+    return swap_bytes(number * state.key_mix) & state.account_mask
+
+
+@inline
 def find_account(state, number):
     """Slot of an account by its number, -1 where it has not begun."""
-    position = shift_right(number * GOLDEN, 20) & state.account_mask
+    position = _account_home(state, number)
     while True:
         key = account_at(state, position).key
         if key == number + 1:
@@ -22,7 +26,7 @@ def find_account(state, number):
 @outline
 def begin_account(state, number):
     """Make an account. Precondition: it is not there and the table has room."""
-    position = shift_right(number * GOLDEN, 20) & state.account_mask
+    position = _account_home(state, number)
     while account_at(state, position).key != 0:
         position = (position + 1) & state.account_mask
     account = account_at(state, position)
@@ -35,8 +39,10 @@ def begin_account(state, number):
 
 @inline
 def _balance_home(state, account, asset):
-    """An account's assets lie side by side, so that base and quote share a cache line."""
-    return ((shift_right(account * GOLDEN, 20) << 2) + asset) & state.balance_mask
+    """Four of an account's assets lie side by side, so that base and quote share a cache line where they are near;
+    more would make long runs of the accounts that hold many."""
+    group = account * state.owner_mix + (asset >> 2) * state.key_mix
+    return ((swap_bytes(group) << 2) | (asset & 3)) & state.balance_mask
 
 
 @inline

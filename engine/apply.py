@@ -223,7 +223,7 @@ def _funds(state, address):
 @inline
 def is_busted(state, trade_seq):
     """Was a bust of this trade applied before?"""
-    position = key_hash(trade_seq) & state.busted_mask
+    position = key_hash(state, trade_seq) & state.busted_mask
     while True:
         found = load_i64(state.busted + position * 8)
         if found == 0 or found == trade_seq:
@@ -255,7 +255,7 @@ def _busted(state, address):
         move(state, maker, base, event.maker_fee - units, 0)
         asset_at(state, quote).fees -= event.fee
         asset_at(state, base).fees -= event.maker_fee
-    position = key_hash(event.trade_seq) & state.busted_mask
+    position = key_hash(state, event.trade_seq) & state.busted_mask
     while load_i64(state.busted + position * 8) != 0:
         position = (position + 1) & state.busted_mask
     store_i64(state.busted + position * 8, event.trade_seq)

@@ -72,10 +72,10 @@ def new_order(state, order_id, account, client_id):
     order.account = account
     order.client_id = client_id
     order.level = 0
-    map_insert(state.ids, state.id_mask, key_hash(order_id), slot)
-    map_insert(state.clients, state.client_mask, client_hash(account, client_id), slot)
-    map_expect(state.ids, state.id_mask, key_hash(order_id + IDS_AHEAD))
-    map_expect(state.clients, state.client_mask, client_hash(account, client_id + IDS_AHEAD))
+    map_insert(state.ids, state.id_mask, key_hash(state, order_id), slot)
+    map_insert(state.clients, state.client_mask, client_hash(state, account, client_id), slot)
+    map_expect(state.ids, state.id_mask, key_hash(state, order_id + IDS_AHEAD))
+    map_expect(state.clients, state.client_mask, client_hash(state, account, client_id + IDS_AHEAD))
     append_to_account(state, slot)
     account_at(state, account).open_orders += 1
     return slot
@@ -85,8 +85,8 @@ def new_order(state, order_id, account, client_id):
 def drop_order(state, slot):
     """Forget an order that is out of the book."""
     order = order_at(state, slot)
-    map_remove(state.ids, state.id_mask, key_hash(order.order_id), slot)
-    map_remove(state.clients, state.client_mask, client_hash(order.account * 1, order.client_id), slot)
+    map_remove(state.ids, state.id_mask, key_hash(state, order.order_id), slot)
+    map_remove(state.clients, state.client_mask, client_hash(state, order.account * 1, order.client_id), slot)
     remove_from_account(state, slot)
     account_at(state, order.account).open_orders -= 1
     instrument_at(state, order.symbol).open_orders -= 1

@@ -40,9 +40,9 @@ class HistoryError(Exception):
 class Engine:
     """A whole engine in private memory, for offline runs, recovery checks and tests."""
 
-    def __init__(self, limits: Limits | None = None) -> None:
+    def __init__(self, limits: Limits | None = None, seed: int = 0) -> None:
         self.limits = limits or Limits()
-        self.state = State(self.limits)
+        self.state = State(self.limits, seed)
         capacity = 1 << (4 * (self.limits.max_events + EVENTS_BEYOND) - 1).bit_length()
         self._slots = np.zeros(capacity, EVENT)
         self._out = np.zeros(1, OUT)

@@ -2,30 +2,28 @@
 
 A cell is 8 bytes: slot in the low 32 bits (0 = empty), 32 hash bits above it. Sixty-four consecutive ids lie side by
 side (they are used one after another, and the next cache line is fetched ahead); the groups are scattered by a
-multiplicative hash, so nobody can make long runs by leaving consecutive ids open. Deletion shifts back; there are no
-tombstones. The caller compares the real key in the order record: equal hash bits only say "probably".
+multiplicative hash, so nobody can make long runs by leaving consecutive ids open, and its multipliers are the state's
+own (`engine.mixing`), so nobody can choose ids that meet. Deletion shifts back; there are no tombstones. The caller
+compares the real key in the order record: equal hash bits only say "probably".
 """
 
-from engine.memory import load_i64, low_u32, shift_right, store_i64
+from engine.memory import load_i64, low_u32, shift_right, store_i64, swap_bytes
 from engine.state import order_at
 from ringbuf.atomics import prefetch_write
 from ringbuf.jit import inline
 
-GOLDEN = -7046029254386353131  # 2**64 / golden ratio, as i64
-CLIENT_SPREAD = 0x1000193B
+
+@inline
+def key_hash(state, key):
+    """32 hash bits of a key: six low bits kept, above them the rest scattered, its best bits (the highest) lowest."""
+    return low_u32((swap_bytes((key >> 6) * state.key_mix) << 6) | (key & 63))
 
 
 @inline
-def key_hash(key):
-    """32 hash bits of a key: six low bits kept, the rest scattered."""
-    return low_u32((shift_right((key >> 6) * GOLDEN, 26) & ~63) | (key & 63))
-
-
-@inline
-def client_hash(account, client_id):
+def client_hash(state, account, client_id):
     """Hash bits of a client id of an account slot."""
-    group = (client_id >> 6) + (account + 1) * CLIENT_SPREAD * 65537
-    return low_u32((shift_right(group * GOLDEN, 26) & ~63) | (client_id & 63))
+    group = (client_id >> 6) * state.key_mix + account * state.owner_mix
+    return low_u32((swap_bytes(group) << 6) | (client_id & 63))
 
 
 @inline
@@ -66,7 +64,7 @@ def map_remove(table, mask, hash_bits, slot):
 @inline
 def find_order(state, order_id):
     """Slot of an open order by its id, 0 if there is none."""
-    hash_bits = key_hash(order_id)
+    hash_bits = key_hash(state, order_id)
     position = hash_bits & state.id_mask
     while True:
         cell = load_i64(state.ids + position * 8)
@@ -80,7 +78,7 @@ def find_order(state, order_id):
 @inline
 def find_client(state, account, client_id):
     """Slot of an open order by account slot and the client id that placed it, 0 if there is none."""
-    hash_bits = client_hash(account, client_id)
+    hash_bits = client_hash(state, account, client_id)
     position = hash_bits & state.client_mask
     while True:
         cell = load_i64(state.clients + position * 8)

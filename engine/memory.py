@@ -52,6 +52,16 @@ def shift_right(typingctx, word, count):  # type: ignore[no-untyped-def]
 
 
 @intrinsic
+def swap_bytes(typingctx, word):  # type: ignore[no-untyped-def]
+    """The 8 bytes of an i64 the other way round (one instruction)."""
+
+    def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
+        return builder.bswap(args[0])
+
+    return types.int64(types.int64), codegen
+
+
+@intrinsic
 def low_u32(typingctx, value):  # type: ignore[no-untyped-def]
     """The low 32 bits of an i64, as a non-negative i64."""
 

@@ -6,6 +6,7 @@ import numpy as np
 
 from consumers.journal.reader import JournalReader
 from engine.apply import apply_events
+from engine.mixing import secret_seed
 from engine.state import Limits, State
 from ringbuf.ring import Ring
 
@@ -26,7 +27,7 @@ def _fold(state: State, events: np.ndarray, source: str) -> None:
 
 def recover(limits: Limits, data: Path, ring: Ring) -> State:
     """State at the ring's `published`. Raises RecoveryError or the journal's own error."""
-    state = State(limits)
+    state = State(limits, secret_seed())
     published = ring.published
     with JournalReader(data) as journal:
         seq, last = 1, min(journal.last, published)

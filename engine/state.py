@@ -18,6 +18,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from engine.mixing import mixes
 from ringbuf.fields import record_at, record_type
 from ringbuf.jit import inline
 
@@ -51,6 +52,10 @@ STATE = np.dtype(
         ("max_events", "<i8"),  # one command may emit
         ("max_account_orders", "<i8"),
         ("max_symbol_trailing", "<i8"),
+        ("max_balances", "<i8"),
+        # multipliers of the hashes, see engine.mixing: they say where things lie, never what happens
+        ("key_mix", "<i8"),
+        ("owner_mix", "<i8"),
         # pools: next never-used slot, head of the free list, used count
         ("order_next", "<i8"),
         ("order_free", "<i8"),
@@ -188,6 +193,7 @@ INSTRUMENT = np.dtype(
         ("trail_head", "<i8"),
         ("trail_tail", "<i8"),
         ("trail_count", "<i8"),
+        ("trail_at", "<i8"),  # those before it have followed the prints below, or need not; 0 = all of them
         ("print_high", "<i8"),  # of the prints that trailing stops have not followed yet; 0 = none
         ("print_low", "<i8"),
         ("due_next", "<i8"),
@@ -322,7 +328,7 @@ class Limits:
 
     max_orders: int = 1 << 18
     max_levels: int = 1 << 17
-    max_nodes: int = 1 << 16
+    max_nodes: int = 1 << 20  # more than the isolated prices of max_levels can take, so levels are what runs out
     max_accounts: int = 1 << 17
     max_balances: int = 1 << 18
     max_instruments: int = 1 << 12
@@ -339,17 +345,22 @@ def _table_cells(entries: int) -> int:
 
 
 class State:
-    """Owns the memory of one engine state; `address` is what kernels take."""
+    """Owns the memory of one engine state; `address` is what kernels take.
 
-    def __init__(self, limits: Limits) -> None:
+    `seed` scatters the hashed tables (engine.mixing): to be secret where strangers choose ids.
+    """
+
+    def __init__(self, limits: Limits, seed: int = 0) -> None:
         self.limits = limits
         cells = {
             "accounts": _table_cells(limits.max_accounts),
-            "balances": _table_cells(limits.max_balances),
+            "balances": _table_cells(max(limits.max_balances, (limits.max_balances + limits.max_orders + 1) // 2)),
             "ids": _table_cells(limits.max_orders),
             "clients": _table_cells(limits.max_orders),
             "busted": _table_cells(limits.max_busted),
         }
+        # No order is let in once there are max_balances, but each that was may still begin one: a cell is always free.
+        assert cells["balances"] >= limits.max_balances + limits.max_orders
         sizes = {
             "orders": limits.max_orders * ORDER_SIZE,
             "terms": limits.max_orders * TERMS_SIZE,
@@ -373,8 +384,9 @@ class State:
             self.record[name] = table.ctypes.data
         for name in ("max_orders", "max_levels", "max_nodes", "max_instruments", "max_assets", "max_events"):
             self.record[name] = getattr(limits, name)
-        for name in ("max_account_orders", "max_symbol_trailing"):
+        for name in ("max_account_orders", "max_symbol_trailing", "max_balances"):
             self.record[name] = getattr(limits, name)
+        self.record["key_mix"], self.record["owner_mix"] = mixes(seed)
         masks = (("account", "accounts"), ("balance", "balances"), ("id", "ids"), ("client", "clients"))
         for name, table_name in masks:
             self.record[f"{name}_mask"] = cells[table_name] - 1

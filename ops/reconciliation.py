@@ -26,6 +26,7 @@ from consumers.settlement import store as settlement
 from consumers.store import StoreError, StoreView
 from consumers.stored import read_catalog
 from engine.core import Engine, HistoryError
+from engine.mixing import secret_seed
 from engine.state import Limits
 from ops.evidence import TABLES, NotFound, open_store, questions_of
 from ringbuf.codes import NO_ID, EventType
@@ -276,7 +277,7 @@ def reconcile(data: Path, limits: Limits | None = None, patience_s: float = 0.0)
         wait_for_journal(reader, max([stop.at for stop in stops], default=0), patience_s)
         checks.append(check_cursors({stop.name: stop.at for stop in stops}, reader.last))
         target = max([stop.at for stop in stops], default=0) or reader.last
-        history = History(Engine(limits or Limits()))
+        history = History(Engine(limits or Limits(), secret_seed()))
         try:
             for stop in stops:
                 replay(reader, history, min(stop.at, reader.last))

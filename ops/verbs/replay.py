@@ -50,12 +50,13 @@ def rebuild(data: Path, seq: int) -> dict[str, Any]:
     Raises JournalError when the journal does not hold it or an event does not follow from the state before it.
     """
     from engine.core import Engine, HistoryError
+    from engine.mixing import secret_seed
     from ops.verbs.reconcile import limits_of
 
     with JournalReader(data) as reader:
         if not 1 <= seq <= reader.last:
             raise JournalError(f"--to: sequence {seq} is not in the journal, which has 1 to {reader.last}")
-        engine = Engine(limits_of(data))
+        engine = Engine(limits_of(data), secret_seed())
         at = 0
         while at < seq:
             events = reader.read(at + 1, min(CHUNK, seq - at))
