@@ -130,16 +130,12 @@ def decide_place(state, out, command, account):
     crosses_allowed = command.flags & CMD_POST_ONLY == 0 and instrument.symbol_state == OPEN
     if not crosses_allowed and instrument.symbol_state != AUCTION and touches(state, symbol, side, price):
         reason = WOULD_CROSS
-    elif command.tif == FOK and not could_fill(state, symbol, side, price, qty, account, command.stp * 1):
-        reason = FOK_UNFILLED
-    elif command.mask & HAS_MIN != 0 and not could_fill(
-        state, symbol, side, price, command.min_lots, account, command.stp * 1
-    ):
-        reason = MIN_QTY_UNFILLED
     elif lots_covered(state, account, symbol, side, price, 0) < qty:
         reason = INSUFFICIENT_FUNDS
     elif is_full(state, account, symbol, rests):
         reason = BOOK_FULL
+    elif command.tif == FOK or command.mask & HAS_MIN != 0:
+        reason = _fill_reason(state, command, account, price)
     if reason != NONE:
         apply_event(state, reject(state, out, command, reason, 0))
         return
@@ -155,6 +151,19 @@ def decide_place(state, out, command, account):
 
 
 @outline
+def _fill_reason(state, command, account, limit):
+    """Can fok or a least quantity be met? Asked last: only who has the funds may have the book walked over."""
+    symbol = command.symbol * 1
+    side = command.side * 1
+    mode = command.stp * 1
+    if command.tif == FOK and not could_fill(state, symbol, side, limit, command.qty_lots, account, mode):
+        return FOK_UNFILLED
+    if command.mask & HAS_MIN != 0 and not could_fill(state, symbol, side, limit, command.min_lots, account, mode):
+        return MIN_QTY_UNFILLED
+    return NONE
+
+
+@outline
 def _place_market(state, out, command, account):
     symbol = command.symbol * 1
     side = command.side * 1
@@ -162,31 +171,27 @@ def _place_market(state, out, command, account):
     qty = command.qty_lots
     instrument = instrument_at(state, symbol)
     limit = market_limit(state, symbol, side)
-    reason = NONE
-    if command.tif == FOK and not could_fill(state, symbol, side, limit, qty, account, mode):
-        reason = FOK_UNFILLED
-    elif command.mask & HAS_MIN != 0 and not could_fill(state, symbol, side, limit, command.min_lots, account, mode):
-        reason = MIN_QTY_UNFILLED
     stopped = 0
     frozen = 0
-    if reason == NONE:
-        covered = True
-        if side != BUY:
-            covered = lots_covered(state, account, symbol, side, 0, 0) >= qty
-            if covered:
-                frozen = qty * instrument.lot_base_units
+    covered = True
+    if side != BUY:
+        covered = lots_covered(state, account, symbol, side, 0, 0) >= qty
+        if covered:
+            frozen = qty * instrument.lot_base_units
+    else:
+        funds = available(state, account, instrument.quote * 1)
+        if command.mask & HAS_BUDGET != 0:
+            qty, frozen, stopped = budget_walk(state, symbol, limit, command.quote_budget, account, mode, funds)
+            covered = frozen <= funds or frozen == 0
         else:
-            funds = available(state, account, instrument.quote * 1)
-            if command.mask & HAS_BUDGET != 0:
-                qty, frozen, stopped = budget_walk(state, symbol, limit, command.quote_budget, account, mode)
-                covered = frozen <= funds or frozen == 0
-            else:
-                frozen = walk_cost(state, symbol, limit, qty, account, mode, funds)
-                covered = frozen >= 0
-        if not covered:
-            reason = INSUFFICIENT_FUNDS
-        elif is_full(state, account, symbol, False):
-            reason = BOOK_FULL
+            frozen = walk_cost(state, symbol, limit, qty, account, mode, funds)
+            covered = frozen >= 0
+    if not covered:
+        reason = INSUFFICIENT_FUNDS
+    elif is_full(state, account, symbol, False):
+        reason = BOOK_FULL
+    else:
+        reason = _fill_reason(state, command, account, limit)
     if reason != NONE:
         apply_event(state, reject(state, out, command, reason, 0))
         return

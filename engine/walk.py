@@ -3,13 +3,16 @@
 Of one price first come the slices that stand there, in their order, then what icebergs hide; an own order that stops
 the taker therefore stands before everything hidden at its price. Where a trade would halt the symbol the walk ends;
 what self-trade prevention does there is no trade.
+
+Every walk ends where the events that one command may emit are used up: what could not be traded anyway is not counted,
+and nobody can have the engine walk over more orders than it would trade with.
 """
 
 from engine.bands import band_round
 from engine.book import shown_lots
 from engine.levels import next_level
-from engine.matching import CANCEL_MAKER, NONE, crosses
-from engine.state import instrument_at, level_at, order_at, side_at
+from engine.matching import CANCEL_MAKER, NONE, SPARE_EVENTS, crosses
+from engine.state import ICEBERG, PAIRED, instrument_at, level_at, order_at, side_at, terms_at
 from ringbuf.codes import Side, Stp
 from ringbuf.jit import outline
 
@@ -18,9 +21,26 @@ DECREMENT = int(Stp.DECREMENT)
 
 
 @outline
+def _slices_hidden(state, level, account, mode, most):
+    """Trades that it takes to have all that a level's icebergs hide; no more than `most`."""
+    slices = 0
+    slot = level_at(state, level).head * 1
+    while slot != 0:
+        order = order_at(state, slot)
+        if order.stp_flags & ICEBERG != 0 and (mode == NONE or order.account != account):
+            display = terms_at(state, slot).display_lots
+            slices += (order.leaves_lots - shown_lots(state, slot) - 1) // display + 1
+            if slices > most:
+                return most
+        slot = order.next * 1
+    return slices
+
+
+@outline
 def could_fill(state, symbol, side, limit_ticks, qty_lots, account, mode):
-    """Could so much be taken at once? Own orders count as the taker's self-trade mode treats them."""
+    """Could so much be taken at once, by one command? Own orders count as the taker's self-trade mode treats them."""
     missing = qty_lots
+    room = state.max_events - 2 * SPARE_EVENTS
     best = side_at(state, symbol, 1 - side).best
     lowest, highest = -1, -1
     while best != 0:
@@ -31,6 +51,9 @@ def could_fill(state, symbol, side, limit_ticks, qty_lots, account, mode):
         slot = level_at(state, best).head * 1
         while slot != 0:
             order = order_at(state, slot)
+            room -= 1 if order.stp_flags & PAIRED == 0 else 2
+            if room < 0:
+                return False
             if mode == NONE or order.account != account:
                 if highest < 0:
                     lowest, highest = band_round(state, symbol, price)
@@ -44,9 +67,13 @@ def could_fill(state, symbol, side, limit_ticks, qty_lots, account, mode):
             elif mode != CANCEL_MAKER:
                 return False
             slot = order.next * 1
-        missing -= hidden
-        if missing <= 0:
-            return True
+        if hidden != 0:
+            room -= _slices_hidden(state, best, account, mode, missing)
+            if room < 0:
+                return False
+            missing -= hidden
+            if missing <= 0:
+                return True
         best = next_level(state, 1 - side, best)
     return False
 
@@ -57,14 +84,16 @@ def walk_cost(state, symbol, limit_ticks, qty_lots, account, mode, funds):
     unit = instrument_at(state, symbol).tick_lot_quote_units
     missing = qty_lots
     cost = 0
+    room = state.max_events
     best = side_at(state, symbol, 1).best
     lowest, highest = -1, -1
-    while best != 0 and crosses(BUY, limit_ticks, level_at(state, best).price_ticks):
+    while best != 0 and room > 0 and crosses(BUY, limit_ticks, level_at(state, best).price_ticks):
         price = level_at(state, best).price_ticks
         lot_cost = price * unit
         hidden = 0
         slot = level_at(state, best).head * 1
-        while slot != 0:
+        while slot != 0 and room > 0:
+            room -= 1
             order = order_at(state, slot)
             is_own = mode != NONE and order.account == account
             if is_own and mode != DECREMENT and mode != CANCEL_MAKER:
@@ -103,21 +132,26 @@ def walk_cost(state, symbol, limit_ticks, qty_lots, account, mode, funds):
 
 
 @outline
-def budget_walk(state, symbol, limit_ticks, budget, account, mode):
-    """What a quote budget buys: (lots, cost, 1 where an own order stopped it)."""
+def budget_walk(state, symbol, limit_ticks, budget, account, mode, funds):
+    """What a quote budget buys: (lots, cost, 1 where an own order stopped it).
+
+    It ends early once it costs more than the funds.
+    """
     unit = instrument_at(state, symbol).tick_lot_quote_units
     rest = budget
     lots = 0
+    room = state.max_events
     best = side_at(state, symbol, 1).best
     lowest, highest = -1, -1
-    while best != 0 and crosses(BUY, limit_ticks, level_at(state, best).price_ticks):
+    while best != 0 and room > 0 and crosses(BUY, limit_ticks, level_at(state, best).price_ticks):
         price = level_at(state, best).price_ticks
         lot_cost = price * unit
         hidden = 0
         if rest < lot_cost:
             break
         slot = level_at(state, best).head * 1
-        while slot != 0 and rest >= lot_cost:
+        while slot != 0 and room > 0 and rest >= lot_cost:
+            room -= 1
             order = order_at(state, slot)
             if mode == NONE or order.account != account:
                 if highest < 0:
@@ -139,5 +173,7 @@ def budget_walk(state, symbol, limit_ticks, budget, account, mode):
             take = hidden
         lots += take
         rest -= take * lot_cost
+        if budget - rest > funds:
+            break
         best = next_level(state, 1, best)
     return lots, budget - rest, 0

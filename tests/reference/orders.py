@@ -8,7 +8,7 @@ from tests.reference.book import Order
 from tests.reference.matching import match
 from tests.reference.terms import amended_terms, placed_terms
 from tests.reference.units import Refused
-from tests.reference.walks import budget_quantity, countable, set_collar, walk_cost
+from tests.reference.walks import budget_quantity, can_take, set_collar, walk_cost
 
 if TYPE_CHECKING:
     from tests.reference.engine import ReferenceEngine
@@ -78,14 +78,12 @@ def check_entry(
     """The third group of reasons to refuse a new order; ``before``: orders that will enter before it."""
     makers = engine.books[order.instrument.symbol].against(order.side)
     set_collar(order, makers)
-    own_stopped = False
+    own_stopped, most = False, engine.limits.max_events
     if "quote_budget" in command:
         budget = order.instrument.quote.unit.count(command["quote_budget"]).numerator
-        order.leaves, own_stopped = budget_quantity(order, makers, budget)
-    _check_book(order, makers)
-    if "min_qty" in command and countable(order, makers) < order.instrument.lot.count(command["min_qty"]):
-        raise Refused("min_qty_unfilled")
-    frozen, already = frozen_for(order, makers), 0
+        order.leaves, own_stopped = budget_quantity(order, makers, budget, most)
+    _check_cross(order, makers)
+    frozen, already = frozen_for(order, makers, most), 0
     if partner is not None:
         frozen, already = max(frozen, partner.alone), partner.alone
     promised = sum(o.alone for o in before if o.pays_with == order.pays_with)
@@ -93,6 +91,7 @@ def check_entry(
         raise Refused("insufficient_funds")
     if _is_full(engine, order, [*engine.open.values(), *before], has_room):
         raise Refused("book_full")
+    _check_fill(command, order, makers, most)
     return Entry(frozen, own_stopped)
 
 
@@ -131,15 +130,23 @@ def wait(engine: "ReferenceEngine", order: Order) -> None:
         engine.waiting[order.instrument.symbol].append(order)
 
 
-def _check_book(taker: Order, makers: list[Order]) -> None:
-    """The third group's reasons that the book gives."""
+def _check_cross(taker: Order, makers: list[Order]) -> None:
+    """Whether the order would trade, though it must not."""
     state = taker.instrument.state
     if state == "auction":
         return  # nothing trades now
     if (taker.post_only or state == "post_only") and not taker.waits and makers and taker.crosses(makers[0]):
         raise Refused("would_cross")
-    if taker.tif == "fok" and countable(taker, makers) < taker.leaves:
+
+
+def _check_fill(command: Command, taker: Order, makers: list[Order], most: int) -> None:
+    """Whether as much would trade as it must. The last check: only who has the funds may have the book walked over."""
+    if taker.tif == "fok" and not can_take(taker, makers, taker.leaves, most):
         raise Refused("fok_unfilled")
+    if "min_qty" in command:
+        least = taker.instrument.lot.count(command["min_qty"]).numerator
+        if not can_take(taker, makers, least, most):
+            raise Refused("min_qty_unfilled")
 
 
 def _is_full(engine: "ReferenceEngine", order: Order, others: list[Order], has_room: bool) -> bool:
@@ -169,10 +176,10 @@ def has_level_room(engine: "ReferenceEngine", before: Sequence[Order] = ()) -> b
     return len(resting) + waiting_orders + len(before) < engine.limits.max_levels - 1
 
 
-def frozen_for(order: Order, makers: list[Order]) -> int:
+def frozen_for(order: Order, makers: list[Order], most: int) -> int:
     """Minor units that the order by itself freezes when it is accepted."""
     if order.order_type == "market" and order.side == "buy":
-        return walk_cost(order, makers)
+        return walk_cost(order, makers, most)
     return order.alone
 
 
@@ -213,7 +220,7 @@ def _check_amended(engine: "ReferenceEngine", order: Order, keeps_place: bool, h
     """The third group's checks on an order that has its new terms; what it freezes with them."""
     makers = engine.books[order.instrument.symbol].against(order.side)
     if not keeps_place and not order.waits:
-        _check_book(order, makers)
+        _check_cross(order, makers)
     frozen = pairs.amount(order, order.alone)
     if frozen > engine.available(order) + order.frozen:
         raise Refused("insufficient_funds")

@@ -61,7 +61,7 @@ def trigger(engine: "ReferenceEngine", order: Order) -> None:
     engine.emit("triggered", order)
     makers = engine.books[order.instrument.symbol].against(order.side)
     set_collar(order, makers)
-    if buys_market and walk_cost(order, makers) > engine.available(order):
+    if buys_market and walk_cost(order, makers, engine.limits.max_events) > engine.available(order):
         engine.cancel(order, "risk")
         return
     match(engine, order)
