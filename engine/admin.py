@@ -1,6 +1,6 @@
 """Decisions about everything but orders: funds, listings, suspensions, busts, time."""
 
-from engine.accounts import available, find_account
+from engine.accounts import available, find_account, find_balance
 from engine.apply import apply_event, asset_event_at, bust_event_at, event_at, is_busted
 from engine.checks import BOOK_FULL, INSUFFICIENT_FUNDS, MALFORMED, NONE
 from engine.compose import head_word, open_event, parties_word, reject
@@ -41,7 +41,7 @@ def decide_deposit(state, out, command, account):
         reason = MALFORMED
     elif amount > MAX_SUPPLY - asset_at(state, command.symbol).supply:
         reason = SUPPLY_EXCEEDED
-    elif state.balance_count * 2 > state.balance_mask or (account < 0 and state.account_count * 2 > state.account_mask):
+    elif state.balance_count >= state.max_balances or (account < 0 and state.account_count * 2 > state.account_mask):
         reason = BOOK_FULL
     if reason != NONE:
         apply_event(state, reject(state, out, command, reason, 0))
@@ -196,6 +196,9 @@ def _bust_is_sound(state, address):
     instrument = instrument_at(state, asked.symbol)
     if asked.price_ticks > instrument.price_max_ticks:
         return False
+    for asset in (instrument.base * 1, instrument.quote * 1):  # a trade began them: no bust fills the table
+        if find_balance(state, taker, asset) < 0 or find_balance(state, maker, asset) < 0:
+            return False
     base_supply = asset_at(state, instrument.base).supply
     quote_supply = asset_at(state, instrument.quote).supply
     lot_cost = asked.price_ticks * instrument.tick_lot_quote_units

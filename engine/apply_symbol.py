@@ -79,7 +79,7 @@ def trade_in_book(state, buyer_slot, seller_slot, price_ticks, lots):
 @inline
 def _has_steps(state, symbol):
     instrument = instrument_at(state, symbol)
-    if instrument.print_high != 0 and next_to_trail(state, symbol) != 0:
+    if instrument.print_high != 0:
         return True
     if hits_at(state, symbol).head != 0 and instrument.symbol_state == OPEN:
         return True
@@ -92,9 +92,11 @@ def settle_due(state):
     while state.due_head != 0:
         symbol = state.due_head - 1
         instrument = instrument_at(state, symbol)
-        if instrument.print_high != 0 and next_to_trail(state, symbol) == 0:
-            instrument.print_high = 0
-            instrument.print_low = 0
+        if instrument.print_high != 0 and not is_uncrossing(state, symbol):
+            instrument.trail_at = next_to_trail(state, symbol)
+            if instrument.trail_at == 0:
+                instrument.print_high = 0
+                instrument.print_low = 0
         if _has_steps(state, symbol):
             return
         forget_first_due(state)

@@ -166,7 +166,7 @@ def is_full(state, account, symbol, rests):
     instrument = instrument_at(state, symbol)
     if state.order_free == 0 and state.order_next >= state.max_orders:
         return True
-    if state.balance_count * 2 > state.balance_mask:
+    if state.balance_count >= state.max_balances:
         return True
     if not rests:
         return False  # it ends at once: a full book can still be traded away

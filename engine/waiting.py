@@ -131,6 +131,7 @@ def look_at_print(state, symbol, price_ticks):
             instrument.print_high = price_ticks
         if instrument.print_low == 0 or price_ticks < instrument.print_low:
             instrument.print_low = price_ticks
+        instrument.trail_at = instrument.trail_head
         mark_due(state, symbol)
     watch_prints(state, symbol)
 
@@ -163,6 +164,8 @@ def leave_trailing(state, slot):
     terms = terms_at(state, slot)
     before = terms.trail_prev * 1
     after = terms.trail_next * 1
+    if instrument.trail_at == slot:
+        instrument.trail_at = after
     if before != 0:
         terms_at(state, before).trail_next = after
     else:
@@ -198,8 +201,12 @@ def trailed_stop(state, slot):
 
 @outline
 def next_to_trail(state, symbol):
-    """Slot of the oldest trailing stop that follows now, 0 if none does."""
-    slot = instrument_at(state, symbol).trail_head * 1
+    """Slot of the oldest trailing stop that follows now, 0 if none does.
+
+    One that has followed goes behind the others and need not again, nor will one that need not now: however many
+    steps they take, each is looked at once after a print.
+    """
+    slot = instrument_at(state, symbol).trail_at * 1
     while slot != 0:
         if trailed_stop(state, slot) != 0:
             return slot

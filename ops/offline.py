@@ -25,7 +25,7 @@ OFFLINE_LIMITS = Limits(
     max_assets=1 << 14,
     max_instruments=1 << 14,
     max_levels=1 << 19,
-    max_nodes=1 << 18,
+    max_nodes=1 << 22,
 )
 
 
