@@ -150,7 +150,7 @@ def _move_reason(state, slot, price, qty, stop):
     freezes_at = price if is_priced(order.order_type * 1) else stop
     if lots_covered(state, order.account * 1, symbol, side, freezes_at, freed) < qty:
         return INSUFFICIENT_FUNDS
-    if not (has_page_room(state) if waits else has_level_room(state)):  # what waits has a level reserved
+    if not (has_page_room(state) if waits else has_level_room(state, 0)):  # what waits has a level reserved
         return BOOK_FULL
     return NONE
 

@@ -33,6 +33,7 @@ from ringbuf.codes import (
     CMD_POST_ONLY,
     FLAG_AUCTION,
     FLAG_LAST,
+    FLAG_MORE,
     FLAG_RESTS,
     NO_ID,
     NO_SYMBOL,
@@ -356,7 +357,7 @@ def finish_event(state, address):
             enter_book(state, state.active)
     if event.flags & FLAG_LAST != 0:
         state.active = 0
-        if state.due_head != 0:
+        if state.due_head != 0 and event.flags & FLAG_MORE == 0:  # what a group sets going waits for all of it
             settle_due(state)
         lane = state.lanes + (event.session >> 24) * 8
         store_i64(lane, load_i64(lane) + 1)

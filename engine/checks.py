@@ -161,20 +161,24 @@ def lots_covered(state, account, symbol, side, price_ticks, freed):
 
 
 @inline
-def is_full(state, account, symbol, rests):
-    """Would one order more overfill a pool or, where it may rest, its account, its symbol or the levels?"""
+def is_full(state, account, symbol, rests, before, before_here):
+    """Would one order more overfill a pool or, where it may rest, its account, its symbol or the levels?
+
+    before, before_here: how many of the account's orders are sure to come before it, and how many of these in its
+    symbol.
+    """
     instrument = instrument_at(state, symbol)
-    if state.order_free == 0 and state.order_next >= state.max_orders:
+    if state.order_count + before >= state.max_orders - 1:
         return True
     if state.balance_count >= state.max_balances:
         return True
     if not rests:
         return False  # it ends at once: a full book can still be traded away
-    if account_at(state, account).open_orders >= state.max_account_orders:
+    if account_at(state, account).open_orders + before >= state.max_account_orders:
         return True
-    if instrument.max_open_orders > 0 and instrument.open_orders >= instrument.max_open_orders:
+    if instrument.max_open_orders > 0 and instrument.open_orders + before_here >= instrument.max_open_orders:
         return True
-    return not has_level_room(state)
+    return not has_level_room(state, before)
 
 
 @outline

@@ -13,7 +13,7 @@ from engine.memory import load_i64, low_u32, store_i64
 from engine.state import STATE_TYPE, order_at
 from ringbuf.atomics import prefetch_write
 from ringbuf.checksum import crc32c_record
-from ringbuf.codes import NO_ACCOUNT, NO_ID, NO_SYMBOL, EventType, Op, Reason
+from ringbuf.codes import GROUP_MAX, NO_ACCOUNT, NO_ID, NO_SYMBOL, EventType, Op, Reason
 from ringbuf.fields import record_at, record_type
 from ringbuf.jit import inline, outline, outline_of
 from ringbuf.records import COMMAND, EVENT
@@ -34,6 +34,10 @@ OUT = np.dtype(
         ("session", "<i8"),
         ("client_id", "<i8"),  # of the command, NO_ID where none
         ("account", "<i8"),  # slot of the account that asked, -1 where none
+        # while a group is checked: client ids that it has used, why each member is refused
+        ("client_high", "<i8"),
+        ("client_window", "<i8"),
+        ("member_reasons", "<i8", (GROUP_MAX,)),
     ]
 )
 OUT_TYPE = record_type(OUT)

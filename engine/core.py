@@ -6,11 +6,13 @@ import numpy as np
 
 from engine.apply import apply_events
 from engine.compose import OUT, out_at
-from engine.decide import decide, time_of
+from engine.decide import command_at, decide, time_of
+from engine.group import decide_run
 from engine.matching import EVENTS_BEYOND
 from engine.state import Limits, State, state_at
 from engine.steps import may_have_steps, take_steps
 from engine.views import balances_of, depth_of, open_orders, state_digest, waiting_orders
+from ringbuf.codes import CMD_GROUP
 from ringbuf.jit import kernel_of
 from ringbuf.records import COMMAND, EVENT, RECORD_SIZE
 
@@ -22,13 +24,18 @@ def run_commands(state_address, out_address, commands_address, count, room):  # 
     state = state_at(state_address)
     out = out_at(out_address)
     most = state.seq + room - state.max_events - EVENTS_BEYOND
-    for i in range(count):
-        address = commands_address + i * 128
+    i = 0
+    while i < count:
+        address = commands_address + i * RECORD_SIZE
         if state.seq > most:
             return i
         if may_have_steps(state) and not take_steps(state, out, time_of(state, out, address), most):
             return i
-        decide(state, out, address)
+        if command_at(address).flags & CMD_GROUP == 0:
+            decide(state, out, address)
+            i += 1
+        else:
+            i += decide_run(state, out, address, count - i)
     take_steps(state, out, state.ts_ns, most)
     return count
 

@@ -110,6 +110,30 @@ def time_of(state, out, address):
     return state.ts_ns
 
 
+@inline
+def is_account_op(op):
+    """Ops whose commands carry an account and a client id."""
+    return op == OP_MALFORMED or (op >= DEPOSIT and op <= MASS_CANCEL)
+
+
+@inline
+def begin_answer(out, command):
+    """From here on the events are this command's; their time and how many there may be is the caller's."""
+    out.open = 0
+    out.session = command.session
+    out.ingress_ns = command.ingress_ns
+    out.client_id = command.client_id
+    out.account = -1
+
+
+@inline
+def end_answer(state, out, flags):
+    """The last event of a command is known: FLAG_LAST, and FLAG_MORE where its group goes on."""
+    add_flag(out.open, flags)
+    finish_event(state, out.open)
+    seal(out.open)
+
+
 @outline_of(void(STATE_TYPE, OUT_TYPE, int64))
 def decide(state, out, address):
     """Answer the command at an address with one or more events, the last one flagged and sealed.
@@ -117,18 +141,11 @@ def decide(state, out, address):
     Precondition: no steps are due at the command's time (`engine.steps.take_steps`).
     """
     command = command_at(address)
-    op = command.op * 1
-    out.open = 0
     out.count = 0
-    out.session = command.session
-    out.ingress_ns = command.ingress_ns
-    out.client_id = command.client_id
-    out.account = -1
     out.ts_ns = time_of(state, out, address)
-    if op == OP_MALFORMED or (op >= DEPOSIT and op <= MASS_CANCEL):
+    begin_answer(out, command)
+    if is_account_op(command.op * 1):
         _decide_account(state, out, command)
     else:
         _decide_admin(state, out, command, address)
-    add_flag(out.open, FLAG_LAST)
-    finish_event(state, out.open)
-    seal(out.open)
+    end_answer(state, out, FLAG_LAST)

@@ -12,6 +12,7 @@ from engine.state import level_at, node_at, side_at
 from ringbuf.jit import inline, outline
 
 KEY_TOP = (1 << 63) - 1  # eleven pages of 6 bits, of which the root uses 3
+PRICE_PAGES = 22  # that a price may need: a new path and a taller root
 
 
 @inline
@@ -55,15 +56,17 @@ def _free_node(state, slot):
 
 
 @outline
-def has_level_room(state):
-    """Can one more isolated price be stored, whatever it is? (22 pages: a new path and a taller root)"""
-    return has_page_room(state) and state.level_count + state.reserved_levels < state.max_levels - 1
+def has_level_room(state, before):
+    """Can one more isolated price be stored, whatever it is, after so many others that are promised?"""
+    if state.max_nodes - 1 - state.node_count < PRICE_PAGES * (before + 1):
+        return False
+    return state.level_count + state.reserved_levels + before < state.max_levels - 1
 
 
 @inline
 def has_page_room(state):
-    """Are there pages for a new path and a taller root?"""
-    return state.max_nodes - 1 - state.node_count >= 22
+    """Are there pages for one more isolated price?"""
+    return state.max_nodes - 1 - state.node_count >= PRICE_PAGES
 
 
 @inline

@@ -55,11 +55,11 @@ GTC, FOK, GTD = int(Tif.GTC), int(Tif.FOK), int(Tif.GTD)
 OPEN, AUCTION = int(SymbolState.OPEN), int(SymbolState.AUCTION)
 WOULD_CROSS, FOK_UNFILLED = int(Reason.WOULD_CROSS), int(Reason.FOK_UNFILLED)
 MIN_QTY_UNFILLED, SELF_TRADE = int(Reason.MIN_QTY_UNFILLED), int(Reason.SELF_TRADE)
-MARKET_REMAINDER = int(Reason.MARKET_REMAINDER)
+MARKET_REMAINDER, VOLATILITY = int(Reason.MARKET_REMAINDER), int(Reason.VOLATILITY)
 
 
 @inline
-def _value_reason(state, out, command, account):
+def value_reason(state, out, command, account):
     """Second group of refusals of a place, account and words being right."""
     if command.symbol >= state.instrument_count:
         return UNKNOWN_SYMBOL
@@ -111,7 +111,7 @@ def decide_place(state, out, command, account):
     if place_is_malformed(command):
         apply_event(state, reject(state, out, command, MALFORMED, 0))
         return
-    reason = _value_reason(state, out, command, account)
+    reason = value_reason(state, out, command, account)
     if reason != NONE:
         apply_event(state, reject(state, out, command, reason, 0))
         return
@@ -121,33 +121,67 @@ def decide_place(state, out, command, account):
         else:
             _place_market(state, out, command, account)
         return
+    reason = limit_reason(state, command, account, 0, 0, 0)
+    if reason != NONE:
+        apply_event(state, reject(state, out, command, reason, 0))
+        return
+    enter_limit(state, out, command)
+
+
+@inline
+def limit_reason(state, command, account, freed, before, before_here):
+    """Third group of refusals of a limit order: what the book, funds and room say.
+
+    freed: what of its funds is free beside those available, below zero where orders that enter before it take some;
+    before, before_here: see `engine.checks.is_full`.
+    """
     symbol = command.symbol * 1
     side = command.side * 1
     price = command.price_ticks
     qty = command.qty_lots
-    instrument = instrument_at(state, symbol)
     rests = command.tif == GTC or command.tif == GTD
-    crosses_allowed = command.flags & CMD_POST_ONLY == 0 and instrument.symbol_state == OPEN
-    if not crosses_allowed and instrument.symbol_state != AUCTION and touches(state, symbol, side, price):
-        reason = WOULD_CROSS
-    elif lots_covered(state, account, symbol, side, price, 0) < qty:
-        reason = INSUFFICIENT_FUNDS
-    elif is_full(state, account, symbol, rests):
-        reason = BOOK_FULL
-    elif command.tif == FOK or command.mask & HAS_MIN != 0:
-        reason = _fill_reason(state, command, account, price)
-    if reason != NONE:
-        apply_event(state, reject(state, out, command, reason, 0))
-        return
-    if side == BUY:
-        frozen = qty * price * instrument.tick_lot_quote_units
+    symbol_state = instrument_at(state, symbol).symbol_state
+    crosses_allowed = command.flags & CMD_POST_ONLY == 0 and symbol_state == OPEN
+    if not crosses_allowed and symbol_state != AUCTION and touches(state, symbol, side, price):
+        return WOULD_CROSS
+    if lots_covered(state, account, symbol, side, price, freed) < qty:
+        return INSUFFICIENT_FUNDS
+    if is_full(state, account, symbol, rests, before, before_here):
+        return BOOK_FULL
+    if command.tif == FOK or command.mask & HAS_MIN != 0:
+        return _fill_reason(state, command, account, price)
+    return NONE
+
+
+@inline
+def limit_frozen(state, command):
+    """Minor units that a limit order freezes: of quote for a buy, of base for a sell. Precondition: funds cover it."""
+    instrument = instrument_at(state, command.symbol)
+    if command.side == BUY:
+        return command.qty_lots * command.price_ticks * instrument.tick_lot_quote_units
+    return command.qty_lots * instrument.lot_base_units
+
+
+@inline
+def enter_limit(state, out, command):
+    """A limit order that passed all checks is accepted and runs against the book."""
+    _accept(state, out, command, command.price_ticks, command.qty_lots, limit_frozen(state, command))
+    if instrument_at(state, command.symbol).symbol_state == OPEN:
+        match(state, out, state.active, command.price_ticks)
     else:
-        frozen = qty * instrument.lot_base_units
-    _accept(state, out, command, price, qty, frozen)
-    if instrument.symbol_state == AUCTION:
+        _rest(state, out, command)
+
+
+@outline
+def _rest(state, out, command):
+    """In a symbol that is not open nothing trades: what would have to, as its own group halted the symbol, ends."""
+    symbol = command.symbol * 1
+    if instrument_at(state, symbol).symbol_state != AUCTION and touches(
+        state, symbol, command.side * 1, command.price_ticks
+    ):
+        end_order(state, out, state.active, VOLATILITY, NO_ID)
+    else:
         add_flag(out.open, FLAG_RESTS)
-    else:
-        match(state, out, state.active, price)
 
 
 @outline
@@ -188,7 +222,7 @@ def _place_market(state, out, command, account):
             covered = frozen >= 0
     if not covered:
         reason = INSUFFICIENT_FUNDS
-    elif is_full(state, account, symbol, False):
+    elif is_full(state, account, symbol, False, 0, 0):
         reason = BOOK_FULL
     else:
         reason = _fill_reason(state, command, account, limit)
@@ -233,7 +267,7 @@ def _place_waiting(state, out, command, account):
         no_trail_room = command.order_type == TRAILING_STOP and instrument.trail_count >= state.max_symbol_trailing
         if lots_covered(state, account, symbol, side, freezes_at, held) < command.qty_lots:
             reason = INSUFFICIENT_FUNDS
-        elif no_trail_room or is_full(state, account, symbol, True):
+        elif no_trail_room or is_full(state, account, symbol, True, 0, 0):
             reason = BOOK_FULL
     if reason != NONE:
         apply_event(state, reject(state, out, command, reason, 0))

@@ -5,13 +5,15 @@ import numpy as np
 from engine.compose import out_at
 from engine.decide import command_at, decide, time_of
 from engine.expiry import is_expiry_due
+from engine.group import RUN_LOOK, decide_run
 from engine.matching import EVENTS_BEYOND
 from engine.memory import load_i64, store_i64
 from engine.state import state_at
 from engine.steps import may_have_steps, take_steps
-from ringbuf.codes import NO_ID, STEP_SESSION, Op
-from ringbuf.jit import inline, kernel_of
+from ringbuf.codes import CMD_GROUP, NO_ID, STEP_SESSION, Op
+from ringbuf.jit import inline, kernel_of, outline
 from ringbuf.lanes import lane_base, lane_count, lane_produced, lane_release, lane_slot
+from ringbuf.records import COMMAND, RECORD_SIZE
 from ringbuf.ring_kernels import ring_publish, ring_room, ring_wake, ring_wake_spaced
 from ringbuf.system import REALTIME, clock_ns
 
@@ -27,6 +29,19 @@ def _take(source, target, lane):
         store_i64(target + offset, load_i64(source + offset))
     command = command_at(target)
     command.session = (lane << SESSION_BITS) | (command.session & ((1 << SESSION_BITS) - 1))
+
+
+@outline
+def _decide_run(state, out, lanes, lane, index, produced, scratch):
+    """Answer what begins like a group at `index` of a lane; how many commands. The first is in `scratch`."""
+    visible = 1
+    while visible < RUN_LOOK and index + visible < produced:
+        here = scratch + (visible - 1) * RECORD_SIZE
+        if command_at(here).flags & CMD_GROUP == 0:
+            break
+        _take(lane_slot(lanes, lane, index + visible), here + RECORD_SIZE, lane)
+        visible += 1
+    return decide_run(state, out, scratch, visible)
 
 
 @inline
@@ -60,7 +75,8 @@ def serve_turn(state_address, out_address, lanes, ring, seen, scratch):  # type:
     out.now_ns = out.match_ns
     for lane in range(lane_count(lanes)):
         index = load_i64(seen + lane * 8)
-        last = lane_produced(lanes, lane)
+        produced = lane_produced(lanes, lane)
+        last = produced
         if last - index > LANE_BATCH:
             last = index + LANE_BATCH
         if index >= last and state.due_head == 0:
@@ -73,9 +89,13 @@ def serve_turn(state_address, out_address, lanes, ring, seen, scratch):  # type:
             _take(lane_slot(lanes, lane, index), scratch, lane)
             if may_have_steps(state) and not take_steps(state, out, time_of(state, out, scratch), most - 1):
                 break
-            decide(state, out, scratch)
-            index += 1
-            answered += 1
+            taken = 1
+            if command_at(scratch).flags & CMD_GROUP == 0:
+                decide(state, out, scratch)
+            else:
+                taken = _decide_run(state, out, lanes, lane, index, produced, scratch)
+            index += taken
+            answered += taken
         if state.due_head != 0 and state.seq < most:
             take_steps(state, out, state.ts_ns, most - 1)
         ring_publish(ring, state.seq)
@@ -112,5 +132,5 @@ def find_positions(state_address, lanes, seen):  # type: ignore[no-untyped-def]
 
 
 def scratch_command() -> np.ndarray:
-    """Private room for one command."""
-    return np.zeros(16, np.int64)
+    """Private room for one command, or a group."""
+    return np.zeros(RUN_LOOK, COMMAND)

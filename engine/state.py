@@ -77,7 +77,7 @@ STATE = np.dtype(
         ("seq", "<i8"),  # last applied event
         ("ts_ns", "<i8"),  # highest venue time seen
         ("active", "<i8"),  # slot of the order that is trading now, 0 = none
-        ("due_head", "<i8"),  # symbols + 1 with steps to be taken before the next command, in order; 0 = none
+        ("due_head", "<i8"),  # symbols + 1 with steps to be taken before the next command, as listed; 0 = none
         ("due_tail", "<i8"),
     ]
 )

@@ -7,7 +7,7 @@ import numpy as np
 import ringbuf.jit  # noqa: F401  (names the compile cache before kernels are made)
 from config.catalog import Catalog
 from config.instruments import build_catalog
-from config.json_commands import decode
+from config.json_commands import decode_all
 from config.json_events import encode
 from engine.core import Engine
 from engine.entry.vetting import disconnect_command
@@ -29,7 +29,7 @@ class FastEngine:
 
     def run(self, line: Event | str) -> list[Event]:
         """The events of one command."""
-        return self._answer(np.array([decode(line, self.catalog, self.trades.get)]))
+        return self._answer(decode_all(line, self.catalog, self.trades.get)[0])
 
     def disconnect(self, number: int) -> list[Event]:
         """The events of the entry's mass cancel for an account whose session went silent."""

@@ -18,7 +18,7 @@ from tests.reference.shrink import shrink
 from tests.reference.stream import CommandStream, instruments
 
 # What of tests.reference.features the real engine can do; streams and cases with more are left out.
-SUPPORTED: frozenset[str] = ORDERS | STATES | {"trailing", "oco", "disconnect"}
+SUPPORTED: frozenset[str] = ORDERS | STATES | {"trailing", "oco", "disconnect", "group"}
 
 Command = dict[str, Any] | str
 

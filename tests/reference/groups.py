@@ -32,7 +32,6 @@ def place_all(engine: "ReferenceEngine", group: Command) -> None:
             engine.reject(member, refused or Refused("group_refused"))
         return
     for order in passed:
-        engine.begin_step()
         engine.request = (order.account, order.client_id)
         orders.enter(engine, order, None, orders.Entry(order.alone, own_stopped=False))
 

@@ -23,11 +23,11 @@ def match(engine: "ReferenceEngine", taker: Order) -> None:
         if not makers or not taker.crosses(makers[0]):
             break
         maker = makers[0]
-        if engine.step_length() >= engine.limits.max_events - SPARE_EVENTS:
-            engine.cancel(taker, "too_many_fills")
-            return
         if instrument.state == "halted":  # by an order of the same group before it
             engine.cancel(taker, "volatility")
+            return
+        if engine.step_length() >= engine.limits.max_events - SPARE_EVENTS:
+            engine.cancel(taker, "too_many_fills")
             return
         if taker.avoids(maker):
             self_trade(engine, taker, maker)
