@@ -1,30 +1,22 @@
-"""Decisions about everything but orders: funds, listings, suspensions, busts, time."""
+"""Decisions about everything but orders, listings and symbols' states: funds, suspensions, busts, time."""
 
 from engine.accounts import available, find_account, find_balance
-from engine.apply import apply_event, asset_event_at, bust_event_at, event_at, is_busted
+from engine.apply import apply_event, bust_event_at, event_at, is_busted
 from engine.checks import BOOK_FULL, INSUFFICIENT_FUNDS, MALFORMED, NONE
 from engine.compose import head_word, open_event, parties_word, reject
-from engine.memory import LARGEST, load_i64, shift_right, store_i64
+from engine.memory import LARGEST
 from engine.orders import EITHER_SIDE, UNKNOWN_ORDER, cancel_all
-from engine.scales import tick_scale
-from engine.state import INSTRUMENT_SIZE, account_at, asset_at, instrument_at
+from engine.state import account_at, asset_at, instrument_at
 from ringbuf.codes import NO_ACCOUNT, NO_ID, NO_SYMBOL, EventType, Reason
 from ringbuf.fields import record_at
 from ringbuf.jit import inline, outline
-from ringbuf.records import COMMAND_BUST, COMMAND_LIST_ASSET, COMMAND_LIST_INSTRUMENT, EVENT_LISTED_ASSET
+from ringbuf.records import COMMAND_BUST
 
-asset_command_at = record_at(COMMAND_LIST_ASSET)
-instrument_command_at = record_at(COMMAND_LIST_INSTRUMENT)
 bust_command_at = record_at(COMMAND_BUST)
 
-NAME_AT = COMMAND_LIST_ASSET.fields["name"][1]  # type: ignore[index]
-EVENT_NAME_AT = EVENT_LISTED_ASSET.fields["name"][1]  # type: ignore[index]
-LISTING_BYTES = 96
-NAME_BYTES = 16
 MAX_SUPPLY = 1 << 62
 
 DEPOSITED, WITHDRAWN, BUSTED = int(EventType.DEPOSITED), int(EventType.WITHDRAWN), int(EventType.BUSTED)
-LISTED_ASSET, LISTED_INSTRUMENT = int(EventType.LISTED_ASSET), int(EventType.LISTED_INSTRUMENT)
 SUSPENDED, UNSUSPENDED = int(EventType.SUSPENDED), int(EventType.UNSUSPENDED)
 TIME_PASSED = int(EventType.TIME)
 SUPPLY_EXCEEDED, UNKNOWN_ACCOUNT = int(Reason.SUPPLY_EXCEEDED), int(Reason.UNKNOWN_ACCOUNT)
@@ -37,7 +29,7 @@ def decide_deposit(state, out, command, account):
     """Credit an account; the first accepted deposit begins it (account -1 here)."""
     amount = command.qty_lots
     reason = NONE
-    if command.symbol >= state.asset_count or amount <= 0:
+    if command.symbol >= state.asset_count or amount <= 0 or asset_at(state, command.symbol).is_delisted != 0:
         reason = MALFORMED
     elif amount > MAX_SUPPLY - asset_at(state, command.symbol).supply:
         reason = SUPPLY_EXCEEDED
@@ -106,84 +98,6 @@ def decide_time(state, out):
 
 
 @outline
-def _name_is_sound(address):
-    """1 to 16 of A-Z a-z 0-9 . _ - and then zeros: what every reader of a listing expects."""
-    ended = False
-    for offset in range(NAME_BYTES):
-        letter = shift_right(load_i64(address + (offset & ~7)), 8 * (offset & 7)) & 255
-        if letter == 0:
-            ended = True
-            continue
-        alphanumeric = 48 <= letter <= 57 or 65 <= letter <= 90 or 97 <= letter <= 122
-        if ended or not (alphanumeric or letter == 45 or letter == 46 or letter == 95):
-            return False
-    return (load_i64(address) & 255) != 0
-
-
-@inline
-def _same_name(address, other):
-    return load_i64(address) == load_i64(other) and load_i64(address + 8) == load_i64(other + 8)
-
-
-@outline
-def decide_list_asset(state, out, command, address):
-    """A new asset, with the next id."""
-    asked = asset_command_at(address)
-    good = _name_is_sound(address + NAME_AT) and asked.decimals <= 18
-    for asset in range(state.asset_count):
-        good = good and not _same_name(address + NAME_AT, state.assets + asset * 64)
-    if not good or state.asset_count >= state.max_assets:
-        apply_event(state, reject(state, out, command, BOOK_FULL if good else MALFORMED, 0))
-        return
-    target = open_event(state, out, head_word(LISTED_ASSET, 0, 0, state.asset_count), NOBODY)
-    event = asset_event_at(target)
-    for offset in range(0, LISTING_BYTES, 8):
-        store_i64(target + EVENT_NAME_AT + offset, 0)
-    store_i64(target + EVENT_NAME_AT, load_i64(address + NAME_AT))
-    store_i64(target + EVENT_NAME_AT + 8, load_i64(address + NAME_AT + 8))
-    event.decimals = asked.decimals
-    apply_event(state, target)
-
-
-@outline
-def _instrument_is_sound(state, address):
-    asked = instrument_command_at(address)
-    if not _name_is_sound(address + NAME_AT) or asked.base >= state.asset_count or asked.quote >= state.asset_count:
-        return False
-    if asked.base == asked.quote or asked.lot_base_units <= 0 or asked.tick_lot_quote_units <= 0:
-        return False
-    if asked.price_min_ticks <= 0 or asked.price_min_ticks > asked.price_max_ticks:
-        return False
-    if asked.price_max_ticks > LARGEST // asked.tick_lot_quote_units:
-        return False
-    if asked.maker_fee_ppm > 1_000_000 or asked.taker_fee_ppm > 1_000_000:
-        return False
-    if asked.qty_min_lots < 0 or asked.qty_max_lots < 0 or asked.min_notional < 0:
-        return False
-    base_decimals = asset_at(state, asked.base).decimals
-    quote_decimals = asset_at(state, asked.quote).decimals
-    if tick_scale(asked.tick_lot_quote_units, asked.lot_base_units, base_decimals, quote_decimals)[0] == 0:
-        return False
-    for symbol in range(state.instrument_count):
-        if _same_name(address + NAME_AT, state.instruments + symbol * INSTRUMENT_SIZE):
-            return False
-    return True
-
-
-@outline
-def decide_list_instrument(state, out, command, address):
-    """A new instrument, with the next id."""
-    good = _instrument_is_sound(state, address)
-    if not good or state.instrument_count >= state.max_instruments:
-        apply_event(state, reject(state, out, command, BOOK_FULL if good else MALFORMED, 0))
-        return
-    target = open_event(state, out, head_word(LISTED_INSTRUMENT, 0, 0, state.instrument_count), NOBODY)
-    for offset in range(0, LISTING_BYTES, 8):
-        store_i64(target + EVENT_NAME_AT + offset, load_i64(address + NAME_AT + offset))
-    apply_event(state, target)
-
-
-@outline
 def _bust_is_sound(state, address):
     """Evidence of a trade that this state could have made and that was not undone before."""
     asked = bust_command_at(address)
@@ -194,7 +108,7 @@ def _bust_is_sound(state, address):
     if taker < 0 or maker < 0 or asked.qty_lots <= 0 or asked.price_ticks <= 0 or asked.fee < 0 or asked.maker_fee < 0:
         return False
     instrument = instrument_at(state, asked.symbol)
-    if asked.price_ticks > instrument.price_max_ticks:
+    if asked.price_ticks > LARGEST // instrument.tick_lot_quote_units:  # its band may have been another then
         return False
     for asset in (instrument.base * 1, instrument.quote * 1):  # a trade began them: no bust fills the table
         if find_balance(state, taker, asset) < 0 or find_balance(state, maker, asset) < 0:

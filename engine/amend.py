@@ -103,14 +103,15 @@ def _amend_values(state, command, slot):
 
 
 @outline
-def _band_reason(state, slot, price, qty, stop):
-    """Second group of refusals, of the values that the order would have."""
+def _band_reason(state, mask, slot, price, qty, stop):
+    """Second group of refusals: of the prices that are given (the band may have left the others behind since), and of
+    the quantity that the order would have."""
     order = order_at(state, slot)
     instrument = instrument_at(state, order.symbol)
     reason = NONE
-    if is_priced(order.order_type * 1):
+    if mask & HAS_PRICE != 0:
         reason = price_reason(instrument, price)
-    if reason == NONE and is_waiting_type(order.order_type * 1):
+    if reason == NONE and mask & HAS_STOP_PRICE != 0:
         reason = price_reason(instrument, stop)
     if reason == NONE:
         reason = qty_reason(instrument, qty)
@@ -173,7 +174,7 @@ def decide_amend(state, out, command, account):
         if first != NONE:
             reason = first
     if reason == NONE:
-        reason = _band_reason(state, slot, price, qty, stop)
+        reason = _band_reason(state, command.mask * 1, slot, price, qty, stop)
     if reason == NONE and instrument_at(state, symbol).symbol_state != OPEN:
         reason = _state_reason(state, slot, stop)
     waits = is_waiting_type(order.order_type * 1)

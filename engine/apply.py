@@ -10,15 +10,15 @@ that name nothing end in a negative result, never in a write.
 from numba import int64
 
 from engine.accounts import begin_account, find_account, move, use_client_id
+from engine.apply_listing import apply_listing
 from engine.apply_symbol import apply_state, apply_uncrossed, set_symbol_state, settle_due, trade_in_book
 from engine.apply_waiting import apply_triggered, enter_ties, leave_any_queue, replace_terms
 from engine.book import drop_order, enter_book, is_waiting_type, leave_book, new_order, slice_traded
 from engine.idmap import find_order, key_hash
-from engine.memory import LARGEST, load_i64, store_i64
-from engine.scales import lot_scale, tick_scale
+from engine.memory import load_i64, store_i64
 from engine.state import (
+    GONE,
     ICEBERG,
-    INSTRUMENT,
     STATE_TYPE,
     account_at,
     asset_at,
@@ -46,13 +46,11 @@ from ringbuf.codes import (
 )
 from ringbuf.fields import record_at
 from ringbuf.jit import inline, kernel_of, outline, outline_of
-from ringbuf.records import EVENT, EVENT_BUST, EVENT_LISTED_ASSET, EVENT_LISTED_INSTRUMENT, EVENT_ORDER
+from ringbuf.records import EVENT, EVENT_BUST, EVENT_ORDER
 
 event_at = record_at(EVENT)
 order_event_at = record_at(EVENT_ORDER)
 bust_event_at = record_at(EVENT_BUST)
-asset_event_at = record_at(EVENT_LISTED_ASSET)
-instrument_event_at = record_at(EVENT_LISTED_INSTRUMENT)
 
 ACCEPTED, REJECTED, TRADE, CANCELLED = (
     int(EventType.ACCEPTED),
@@ -66,14 +64,10 @@ SUSPENDED, UNSUSPENDED = int(EventType.SUSPENDED), int(EventType.UNSUSPENDED)
 HALTED, RESUMED, MASS_CANCELLED = int(EventType.HALTED), int(EventType.RESUMED), int(EventType.MASS_CANCELLED)
 STATE, UNCROSSED = int(EventType.STATE), int(EventType.UNCROSSED)
 LISTED_ASSET, LISTED_INSTRUMENT = int(EventType.LISTED_ASSET), int(EventType.LISTED_INSTRUMENT)
+CHANGED_INSTRUMENT = int(EventType.CHANGED_INSTRUMENT)  # and all behind it
 BUY, MARKET, GTD = int(Side.BUY), int(OrderType.MARKET), int(Tif.GTD)
 DUPLICATE = int(Reason.DUPLICATE_CLIENT_ID)
 STATE_OPEN, STATE_HALTED = int(SymbolState.OPEN), int(SymbolState.HALTED)
-NAME_OFFSET = EVENT_LISTED_ASSET.fields["name"][1]  # type: ignore[index]
-INSTRUMENT_BYTES = INSTRUMENT.itemsize
-LISTING_BYTES = INSTRUMENT.fields["price_step"][1]  # type: ignore[index]
-for _name in INSTRUMENT.names[:14]:  # type: ignore[index]
-    assert INSTRUMENT.fields[_name][1] + NAME_OFFSET == EVENT_LISTED_INSTRUMENT.fields[_name][1], _name  # type: ignore[index]
 
 
 @inline
@@ -264,40 +258,14 @@ def _busted(state, address):
 
 
 @outline
-def _listed_asset(state, address):
-    event = asset_event_at(address)
-    target = state.assets + event.symbol * 64
-    store_i64(target, load_i64(address + NAME_OFFSET))
-    store_i64(target + 8, load_i64(address + NAME_OFFSET + 8))
-    asset_at(state, event.symbol).decimals = event.decimals
-    state.asset_count += 1
-
-
-@outline
-def _listed_instrument(state, address):
-    event = instrument_event_at(address)
-    instrument = instrument_at(state, event.symbol)
-    target = state.instruments + event.symbol * INSTRUMENT_BYTES
-    for offset in range(0, LISTING_BYTES, 8):  # both records begin with the same fields
-        store_i64(target + offset, load_i64(address + NAME_OFFSET + offset))
-    base_decimals = asset_at(state, event.base).decimals
-    quote_decimals = asset_at(state, event.quote).decimals
-    units = instrument.tick_lot_quote_units
-    lot = instrument.lot_base_units
-    instrument.price_step, instrument.price_decimals = tick_scale(units, lot, base_decimals, quote_decimals)
-    instrument.qty_step, instrument.qty_decimals = lot_scale(lot, base_decimals)
-    instrument.band_high = LARGEST  # print_above is 0: the first print has to be looked at
-    state.instrument_count += 1
-
-
-@outline
 def _switch(state, address):
     """Suspend, unsuspend, halt, resume, refusals, mass cancel's end: marks on accounts and symbols."""
     event = event_at(address)
     kind = event.type * 1
     if kind == HALTED or kind == RESUMED:
         for symbol in range(state.instrument_count):
-            if event.symbol == NO_SYMBOL or event.symbol == symbol:
+            is_meant = event.symbol == NO_SYMBOL or event.symbol == symbol
+            if is_meant and instrument_at(state, symbol).symbol_state != GONE:
                 set_symbol_state(state, symbol, STATE_HALTED if kind == HALTED else STATE_OPEN)
         return
     account = find_account(state, event.account * 1)
@@ -337,10 +305,8 @@ def apply_event(state, address):
         apply_state(state, address)
     elif kind == UNCROSSED:
         apply_uncrossed(state, event.symbol * 1, event.price_ticks, event.qty_lots)
-    elif kind == LISTED_ASSET:
-        _listed_asset(state, address)
-    elif kind == LISTED_INSTRUMENT:
-        _listed_instrument(state, address)
+    elif kind == LISTED_ASSET or kind == LISTED_INSTRUMENT or kind >= CHANGED_INSTRUMENT:
+        return apply_listing(state, address)
     else:
         _switch(state, address)
     return 0

@@ -4,7 +4,7 @@ from engine.apply_waiting import shrink
 from engine.bands import set_band
 from engine.book import drop_order, leave_book
 from engine.due import forget_first_due, mark_due
-from engine.state import hits_at, instrument_at, level_at, order_at, side_at
+from engine.state import GONE, hits_at, instrument_at, level_at, order_at, side_at
 from engine.waiting import look_at_print, next_to_trail, watch_prints
 from ringbuf.codes import Side, SymbolState
 from ringbuf.fields import record_at
@@ -79,6 +79,8 @@ def trade_in_book(state, buyer_slot, seller_slot, price_ticks, lots):
 @inline
 def _has_steps(state, symbol):
     instrument = instrument_at(state, symbol)
+    if instrument.symbol_state == GONE:
+        return instrument.open_orders != 0
     if instrument.print_high != 0:
         return True
     if hits_at(state, symbol).head != 0 and instrument.symbol_state == OPEN:

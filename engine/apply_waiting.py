@@ -1,7 +1,7 @@
 """What `engine.apply`, alone, does with the rarer terms of an order: stop prices, slices, expiries, pairs."""
 
 from engine.book import append_to_account, is_priced, is_waiting_type, leave_book, remove_from_account
-from engine.expiry import enter_expiry, leave_expiry
+from engine.expiry import enter_expiry, renew_age
 from engine.idmap import find_client
 from engine.state import (
     EXPIRES,
@@ -98,12 +98,8 @@ def _count_as_new(state, slot, seq):
     """The order counts as accepted now: youngest of its account, and among those of its expiry and of what trails."""
     remove_from_account(state, slot)
     append_to_account(state, slot)
-    order = order_at(state, slot)
-    if order.stp_flags & EXPIRES != 0:
-        leave_expiry(state, slot)
-        terms_at(state, slot).age = seq
-        enter_expiry(state, slot)
-    if order.order_type == TRAILING_STOP:
+    renew_age(state, slot, seq)
+    if order_at(state, slot).order_type == TRAILING_STOP:
         leave_trailing(state, slot)
         enter_trailing(state, slot)
 

@@ -7,7 +7,7 @@ from engine.accounts import available
 from engine.book import is_priced, is_waiting_type
 from engine.levels import has_level_room
 from engine.memory import LARGEST
-from engine.state import account_at, instrument_at
+from engine.state import GONE, account_at, instrument_at
 from ringbuf.codes import (
     CMD_PAIRED,
     CMD_POST_ONLY,
@@ -40,6 +40,7 @@ PRICE_OUT_OF_BAND, QTY_OUT_OF_RANGE = int(Reason.PRICE_OUT_OF_BAND), int(Reason.
 NOTIONAL_TOO_SMALL, BOOK_FULL = int(Reason.NOTIONAL_TOO_SMALL), int(Reason.BOOK_FULL)
 ACCOUNT_SUSPENDED, SYMBOL_HALTED = int(Reason.ACCOUNT_SUSPENDED), int(Reason.SYMBOL_HALTED)
 INSUFFICIENT_FUNDS, STATE_FORBIDS = int(Reason.INSUFFICIENT_FUNDS), int(Reason.STATE_FORBIDS)
+UNKNOWN_SYMBOL = int(Reason.UNKNOWN_SYMBOL)
 
 
 @inline
@@ -119,6 +120,8 @@ def tradable(state, account, symbol):
         return SYMBOL_HALTED
     if symbol_state == CANCEL_ONLY or symbol_state == CLOSED:
         return STATE_FORBIDS
+    if symbol_state == GONE:
+        return UNKNOWN_SYMBOL
     return NONE
 
 

@@ -10,7 +10,7 @@ from numba import int64
 from engine.apply import event_at
 from engine.idmap import find_client
 from engine.memory import load_i64, low_u32, store_i64
-from engine.state import STATE_TYPE, order_at
+from engine.state import STATE_TYPE, is_listed, order_at
 from ringbuf.atomics import prefetch_write
 from ringbuf.checksum import crc32c_record
 from ringbuf.codes import GROUP_MAX, NO_ACCOUNT, NO_ID, NO_SYMBOL, EventType, Op, Reason
@@ -148,7 +148,7 @@ def reject(state, out, command, reason, order_id):
     op = command.op * 1
     if op != LIST_ASSET and op != LIST_INSTRUMENT and op != CHANGE_INSTRUMENT and op != BUST:
         names_asset = op == DEPOSIT or op == WITHDRAW or op == DELIST_ASSET
-        if command.symbol < state.instrument_count and not names_asset:
+        if not names_asset and is_listed(state, command.symbol * 1):
             symbol = command.symbol * 1
         account = command.account * 1
         if command.client_id >= 0:

@@ -13,8 +13,6 @@ from engine.admin import (
     UNSUSPENDED,
     decide_bust,
     decide_deposit,
-    decide_list_asset,
-    decide_list_instrument,
     decide_suspension,
     decide_time,
     decide_withdraw,
@@ -23,6 +21,13 @@ from engine.amend import decide_amend
 from engine.apply import apply_event, finish_event
 from engine.checks import MALFORMED
 from engine.compose import OUT_TYPE, add_flag, reject, reject_duplicate, seal
+from engine.listing import (
+    decide_change_instrument,
+    decide_delist_asset,
+    decide_delist_instrument,
+    decide_list_asset,
+    decide_list_instrument,
+)
 from engine.orders import decide_cancel, decide_mass_cancel
 from engine.place import decide_place
 from engine.state import STATE_TYPE, account_at
@@ -37,6 +42,8 @@ command_at = record_at(COMMAND)
 PLACE, CANCEL, AMEND, MASS_CANCEL = int(Op.PLACE), int(Op.CANCEL), int(Op.AMEND), int(Op.MASS_CANCEL)
 DEPOSIT, WITHDRAW, OP_MALFORMED, TIME = int(Op.DEPOSIT), int(Op.WITHDRAW), int(Op.MALFORMED), int(Op.TIME)
 LIST_ASSET, LIST_INSTRUMENT, BUST = int(Op.LIST_ASSET), int(Op.LIST_INSTRUMENT), int(Op.BUST)
+CHANGE_INSTRUMENT = int(Op.CHANGE_INSTRUMENT)
+DELIST_INSTRUMENT, DELIST_ASSET = int(Op.DELIST_INSTRUMENT), int(Op.DELIST_ASSET)
 SUSPEND, UNSUSPEND, HALT, RESUME = int(Op.SUSPEND), int(Op.UNSUSPEND), int(Op.HALT), int(Op.RESUME)
 STATE = int(Op.STATE)
 HALTED, RESUMED = int(EventType.HALTED), int(EventType.RESUMED)
@@ -77,7 +84,7 @@ def _decide_account(state, out, command):
 def _decide_admin(state, out, command, address):
     """Commands of the operator."""
     op = command.op * 1
-    if command.refuse == MALFORMED or (op > TIME and op != STATE):
+    if command.refuse == MALFORMED:
         apply_event(state, reject(state, out, command, MALFORMED, 0))
     elif op == STATE:
         decide_state(state, out, command)
@@ -85,6 +92,12 @@ def _decide_admin(state, out, command, address):
         decide_list_asset(state, out, command, address)
     elif op == LIST_INSTRUMENT:
         decide_list_instrument(state, out, command, address)
+    elif op == CHANGE_INSTRUMENT:
+        decide_change_instrument(state, out, command, address)
+    elif op == DELIST_INSTRUMENT:
+        decide_delist_instrument(state, out, command)
+    elif op == DELIST_ASSET:
+        decide_delist_asset(state, out, command)
     elif op == SUSPEND:
         decide_suspension(state, out, command, SUSPENDED)
     elif op == UNSUSPEND:
@@ -95,8 +108,10 @@ def _decide_admin(state, out, command, address):
         decide_halt(state, out, command, RESUMED)
     elif op == BUST:
         decide_bust(state, out, command, address)
-    else:
+    elif op == TIME:
         decide_time(state, out)
+    else:
+        apply_event(state, reject(state, out, command, MALFORMED, 0))
 
 
 @inline

@@ -1,11 +1,26 @@
-"""Orders that end at a time: a heap by (expire_ts_ns, age), each order knowing its place in it.
+"""Orders that end at a time: a heap by (expire_ts_ns, age), each order knowing its place in it. Those of a symbol that
+is delisted are put in front of all.
 
 Only `engine.apply` calls what changes it. Places count from 0; a cell holds the order's slot.
 """
 
 from engine.memory import load_i64, store_i64
-from engine.state import terms_at
+from engine.state import EXPIRES, order_at, terms_at
 from ringbuf.jit import inline, outline
+
+AT_ONCE_NS = 0  # before every time that an order may name
+
+
+@inline
+def age_of(state, slot):
+    """Sequence at which an open order counts as accepted: its id, or a later amend that sent it to the back.
+
+    Only then, and for orders with rarer terms, is the age stored: what another order left in the slot is older than
+    the id of this one.
+    """
+    order_id = order_at(state, slot).order_id
+    age = terms_at(state, slot).age
+    return age if age > order_id else order_id
 
 
 @inline
@@ -65,6 +80,30 @@ def leave_expiry(state, slot):
     state.expiring_count -= 1
     if place != state.expiring_count:
         _settle(state, place, _slot_in(state, state.expiring_count))
+
+
+@outline
+def renew_age(state, slot, seq):
+    """The order counts as accepted now, also among those that end at its time."""
+    expires = order_at(state, slot).stp_flags & EXPIRES != 0
+    if expires:
+        leave_expiry(state, slot)
+    terms_at(state, slot).age = seq
+    if expires:
+        enter_expiry(state, slot)
+
+
+@outline
+def end_at_once(state, slot):
+    """The order ends before all that end at a time; of several such, the oldest first."""
+    order = order_at(state, slot)
+    if order.stp_flags & EXPIRES != 0:
+        leave_expiry(state, slot)
+    order.stp_flags = order.stp_flags | EXPIRES
+    terms = terms_at(state, slot)
+    terms.age = age_of(state, slot)
+    terms.expire_ts_ns = AT_ONCE_NS
+    enter_expiry(state, slot)
 
 
 @inline

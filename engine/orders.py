@@ -1,11 +1,11 @@
 """Decisions about open orders: cancel, mass cancel, and how a command names its order."""
 
 from engine.apply import apply_event, event_at
-from engine.checks import MALFORMED, NONE
+from engine.checks import MALFORMED, NONE, UNKNOWN_SYMBOL
 from engine.compose import head_word, open_event, parties_word, reject
 from engine.idmap import find_client, find_order
 from engine.matching import crosses, end_order
-from engine.state import PAIRED, account_at, level_at, order_at, side_at, terms_at
+from engine.state import PAIRED, account_at, is_listed, level_at, order_at, side_at, terms_at
 from ringbuf.codes import (
     CMD_DISCONNECT,
     CMD_ONE_SIDE,
@@ -19,7 +19,7 @@ from ringbuf.jit import inline, outline
 
 MASS_CANCELLED = int(EventType.MASS_CANCELLED)
 BUY = int(Side.BUY)
-UNKNOWN_SYMBOL, UNKNOWN_ORDER = int(Reason.UNKNOWN_SYMBOL), int(Reason.UNKNOWN_ORDER)
+UNKNOWN_ORDER = int(Reason.UNKNOWN_ORDER)
 USER, BY_MASS_CANCEL, DISCONNECT = int(Reason.USER), int(Reason.MASS_CANCEL), int(Reason.DISCONNECT)
 EITHER_SIDE = 2
 
@@ -85,7 +85,7 @@ def decide_mass_cancel(state, out, command, account):
     if command.flags & CMD_ONE_SIDE != 0:
         side = command.side * 1
     reason = NONE
-    if command.refuse != NONE or (symbol != NO_SYMBOL and symbol >= state.instrument_count):
+    if command.refuse != NONE or (symbol != NO_SYMBOL and not is_listed(state, symbol)):
         reason = UNKNOWN_SYMBOL
     elif command.flags & CMD_ONE_SIDE != 0 and command.side > 1:
         reason = MALFORMED

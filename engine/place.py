@@ -10,6 +10,7 @@ from engine.checks import (
     MALFORMED,
     NONE,
     STATE_FORBIDS,
+    UNKNOWN_SYMBOL,
     is_full,
     lots_covered,
     notional_reason,
@@ -23,7 +24,7 @@ from engine.checks import (
 from engine.compose import add_flag, head_word, open_event, reject, terms_word
 from engine.idmap import find_client
 from engine.matching import end_order, match
-from engine.orders import UNKNOWN_ORDER, UNKNOWN_SYMBOL, touches
+from engine.orders import UNKNOWN_ORDER, touches
 from engine.state import PAIRED, instrument_at, order_at
 from engine.steps import trigger
 from engine.waiting import is_reached

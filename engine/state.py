@@ -19,6 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from engine.mixing import mixes
+from ringbuf.codes import STATUS_DELISTED
 from ringbuf.fields import record_at, record_type
 from ringbuf.jit import inline
 
@@ -117,7 +118,7 @@ TERMS = np.dtype(
         ("display_lots", "<i8"),
         ("slice_lots", "<i8"),  # what is left of the slice that is shown
         ("expire_ts_ns", "<i8"),
-        ("age", "<i8"),  # sequence of its acceptance, or of the amend that sent it to the back
+        ("age", "<i8"),  # sequence of its acceptance, or of the amend that sent it to the back: see `age_of`
         ("trail_ticks", "<i8"),
         ("pair", "<u4"),  # slot of the other one
         ("heap_at", "<u4"),  # place in the heap of expiries
@@ -176,7 +177,7 @@ INSTRUMENT = np.dtype(
         ("price_decimals", "<i8"),
         ("qty_step", "<i8"),
         ("qty_decimals", "<i8"),
-        ("symbol_state", "<i8"),  # SymbolState
+        ("symbol_state", "<i8"),  # SymbolState, or STATUS_DELISTED
         ("open_orders", "<i8"),
         ("last_price_ticks", "<i8"),  # 0 = none yet
         ("print_above", "<i8"),  # a print at or above it, or at or below the other, has to be looked at:
@@ -210,7 +211,8 @@ ASSET = np.dtype(
         ("decimals", "<i8"),
         ("supply", "<i8"),  # deposits - withdrawals
         ("fees", "<i8"),
-        ("pad", "<i8", (3,)),
+        ("is_delisted", "<i8"),
+        ("pad", "<i8", (2,)),
     ]
 )
 
@@ -254,6 +256,7 @@ INSTRUMENT_SIZE = INSTRUMENT.itemsize
 SIDE_SIZE = BOOK_SIDE.itemsize
 TERMS_SIZE = TERMS.itemsize
 MAX_LANES = 256
+GONE = int(STATUS_DELISTED)
 
 
 @inline
@@ -290,6 +293,12 @@ def node_at(state, slot):
 def instrument_at(state, symbol):
     """Instrument record; symbol < instrument_count."""
     return _instrument_at(state.instruments + symbol * INSTRUMENT_SIZE)
+
+
+@inline
+def is_listed(state, symbol):
+    """Does a number name an instrument that is not delisted?"""
+    return symbol < state.instrument_count and instrument_at(state, symbol).symbol_state != GONE
 
 
 @inline

@@ -1,8 +1,8 @@
 """Steps: what the engine does of itself between commands, because an earlier one or the time asks for it.
 
-Orders whose end has come, the trades of an uncross, trailing stops, triggered orders: each step answers nobody, names
-no request, ends with FLAG_LAST like a command, and carries STEP_SESSION. Which steps are due follows from the state
-alone, so a recovered engine goes on with them.
+Orders whose end has come, those of a delisted symbol, the trades of an uncross, trailing stops, triggered orders: each
+step answers nobody, names no request, ends with FLAG_LAST like a command, and carries STEP_SESSION. Which steps are due
+follows from the state alone, so a recovered engine goes on with them.
 """
 
 from numba import boolean, int64
@@ -17,7 +17,7 @@ from engine.compose import OUT_TYPE, add_flag, request_of, seal
 from engine.expiry import first_to_expire, is_expiry_due
 from engine.levels import has_page_room
 from engine.matching import end_order, end_pair, match, open_terms_event
-from engine.state import PAIRED, STATE_TYPE, STP_MASK, hits_at, instrument_at, order_at
+from engine.state import GONE, PAIRED, STATE_TYPE, STP_MASK, hits_at, instrument_at, order_at
 from engine.waiting import next_to_trail, trailed_stop
 from engine.walk import walk_cost
 from ringbuf.codes import FLAG_LAST, NO_ID, STEP_SESSION, EventType, OrderType, Reason, Side
@@ -26,6 +26,7 @@ from ringbuf.jit import inline, outline, outline_of
 AMENDED, TRIGGERED = int(EventType.AMENDED), int(EventType.TRIGGERED)
 BUY, LIMIT = int(Side.BUY), int(OrderType.LIMIT)
 RISK, EXPIRED, TRAILED = int(Reason.RISK), int(Reason.EXPIRED), int(Reason.TRAILED)
+DELISTED = int(Reason.DELISTED)
 NOBODY = -1
 
 
@@ -84,7 +85,9 @@ def _take_step(state, out, now_ns):
     if state.due_head != 0:
         symbol = state.due_head - 1
         instrument = instrument_at(state, symbol)
-        if is_uncrossing(state, symbol):
+        if instrument.symbol_state == GONE:
+            end_order(state, out, first_to_expire(state), DELISTED, NO_ID)
+        elif is_uncrossing(state, symbol):
             uncross(state, out, symbol)
         elif instrument.print_high != 0:
             _trail(state, out, next_to_trail(state, symbol))

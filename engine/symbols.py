@@ -2,10 +2,9 @@
 
 from engine.apply import apply_event
 from engine.apply_symbol import is_crossed, state_event_at
-from engine.checks import MALFORMED, NONE, STATE_FORBIDS, price_reason, text_reason
+from engine.checks import MALFORMED, NONE, STATE_FORBIDS, UNKNOWN_SYMBOL, price_reason, text_reason
 from engine.compose import head_word, open_event, reject
-from engine.orders import UNKNOWN_SYMBOL
-from engine.state import instrument_at
+from engine.state import instrument_at, is_listed
 from ringbuf.codes import (
     HAS_MIN,
     HAS_PRICE,
@@ -31,7 +30,7 @@ def keeps_crossed(symbol_state):
 @outline
 def _state_reason(state, command):
     """Why a symbol does not take the state that is asked for."""
-    if command.symbol >= state.instrument_count:
+    if not is_listed(state, command.symbol * 1):
         return UNKNOWN_SYMBOL
     band_ppm = command.min_lots
     if command.symbol_state > LAST_STATE or (command.mask & HAS_MIN != 0 and (band_ppm < 0 or band_ppm > MAX_BAND_PPM)):
@@ -73,7 +72,7 @@ def decide_state(state, out, command):
 def decide_halt(state, out, command, kind):
     """Halt or resume one symbol or, without one, all: one event."""
     symbol = command.symbol * 1
-    if command.refuse != NONE or (symbol != NO_SYMBOL and symbol >= state.instrument_count):
+    if command.refuse != NONE or (symbol != NO_SYMBOL and not is_listed(state, symbol)):
         apply_event(state, reject(state, out, command, UNKNOWN_SYMBOL, 0))
         return
     apply_event(state, open_event(state, out, head_word(kind, 0, 0, symbol), NOBODY))

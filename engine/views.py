@@ -4,6 +4,7 @@ import hashlib
 
 import numpy as np
 
+from engine.expiry import age_of
 from engine.levels import next_level
 from engine.state import (
     ACCOUNT,
@@ -23,6 +24,7 @@ from engine.state import (
 )
 from ringbuf.codes import OrderType
 from ringbuf.jit import kernel_of, outline
+from ringbuf.records import offset_of
 
 MARKET = int(OrderType.MARKET)
 
@@ -42,13 +44,14 @@ OPEN_ORDER = np.dtype(
         ("display_lots", "<i8"),
         ("slice_lots", "<i8"),
         ("expire_ts_ns", "<i8"),
-        ("age", "<i8"),
+        ("age", "<i8"),  # each has one: see engine.expiry.age_of
         ("trail_ticks", "<i8"),
         ("pair", "<i8"),  # order id of the other one
     ]
 )
 _COLUMNS = len(OPEN_ORDER.names or ())
 WAITING = (2, 3, 4, 5)  # queues of orders that wait for a stop price
+LISTING_BYTES = offset_of(INSTRUMENT, "price_step")  # name and terms
 # What a symbol's future depends on, beside its listing and its orders.
 INSTRUMENT_WORDS = (
     "symbol_state",
@@ -84,7 +87,7 @@ def _fill_row(state, slot, row):
         row[11] = terms.slice_lots
     if order.stp_flags & EXPIRES != 0:
         row[12] = terms.expire_ts_ns
-        row[13] = terms.age
+    row[13] = age_of(state, slot)
     if order.stp_flags & PAIRED != 0:
         row[15] = order_at(state, terms.pair).order_id
 
@@ -191,7 +194,7 @@ def state_digest(state: State) -> str:
     for name in ("seq", "ts_ns", "instrument_count", "asset_count"):
         digest.update(int(state.record[name]).to_bytes(8, "little"))
     assets = state.view("assets", ASSET, int(state.record["asset_count"]))
-    for name in ("name", "decimals", "supply", "fees"):
+    for name in ("name", "decimals", "supply", "fees", "is_delisted"):
         digest.update(np.ascontiguousarray(assets[name]).tobytes())
     accounts = state.view("accounts", ACCOUNT, int(state.record["account_mask"]) + 1)
     accounts = np.sort(accounts[accounts["key"] != 0], order="key")
@@ -203,7 +206,7 @@ def state_digest(state: State) -> str:
     digest.update(state.tables["lanes"].tobytes())
     instruments = state.view("instruments", INSTRUMENT, int(state.record["instrument_count"]))
     for symbol, instrument in enumerate(instruments):
-        digest.update(instrument["name"])
+        digest.update(instrument.tobytes()[:LISTING_BYTES])
         for name in INSTRUMENT_WORDS:
             digest.update(int(instrument[name]).to_bytes(8, "little"))
         digest.update(open_orders(state, symbol).tobytes())

@@ -190,11 +190,11 @@ def trailed_stop(state, slot):
         stop = (
             instrument.print_low + terms.trail_ticks if terms.trail_ticks <= LARGEST - instrument.print_low else LARGEST
         )
-        if stop >= terms.stop_price_ticks or stop > instrument.price_max_ticks:
-            return 0
-        return stop
-    stop = instrument.print_high - terms.trail_ticks
-    if stop <= terms.stop_price_ticks or stop < instrument.price_min_ticks:
+        is_better = stop < terms.stop_price_ticks
+    else:
+        stop = instrument.print_high - terms.trail_ticks
+        is_better = stop > terms.stop_price_ticks
+    if not is_better or stop < instrument.price_min_ticks or stop > instrument.price_max_ticks:
         return 0
     return stop
 

@@ -4,8 +4,9 @@ Run as `-m tests.engine.fuzz SEED COUNT [vet]`, a process of its own, so that a 
 With `vet` records go to the engine as those from a socket do, without as those of a trusted producer (which brings no
 bust that never was).
 
-After every command: one FLAG_LAST, at the end; sequences without a gap; frozen amounts are the open orders'; nobody
-owes who is not suspended. Every now and then: no money came or went; the events alone, folded, give the same state.
+After every command: one FLAG_LAST beside those of steps, one at the end; sequences without a gap; frozen amounts are
+the open orders'; nobody owes who is not suspended. Every now and then: no money came or went; the events alone, folded,
+give the same state.
 """
 
 import random
@@ -29,6 +30,7 @@ from ringbuf.codes import (
     HAS_QTY,
     NO_ACCOUNT,
     NO_SYMBOL,
+    STEP_SESSION,
     EventType,
     Op,
     Reason,
@@ -46,10 +48,11 @@ CHECK_EVERY = 500
 WEIGHTS = {
     Op.PLACE: 50, Op.AMEND: 12, Op.CANCEL: 6, Op.DEPOSIT: 8, Op.WITHDRAW: 3, Op.MASS_CANCEL: 1, Op.BUST: 3,
     Op.SUSPEND: 0.3, Op.UNSUSPEND: 4, Op.HALT: 0.3, Op.RESUME: 4, Op.TIME: 1, Op.LIST_ASSET: 0.5,
-    Op.LIST_INSTRUMENT: 0.5, Op.MALFORMED: 0.5,
+    Op.LIST_INSTRUMENT: 0.5, Op.MALFORMED: 0.5, Op.CHANGE_INSTRUMENT: 0.5, Op.DELIST_INSTRUMENT: 0.1,
+    Op.DELIST_ASSET: 0.1,
 }  # fmt: skip
 EXTREMES = (-(2**63), -(2**62), -1, 0, 1, 2, 2**31, 2**32 - 1, 2**32, 2**60, 2**62, 2**63 - 1)
-WIDE = (Op.BUST, Op.LIST_ASSET, Op.LIST_INSTRUMENT)
+WIDE = (Op.BUST, Op.LIST_ASSET, Op.LIST_INSTRUMENT, Op.CHANGE_INSTRUMENT)
 
 
 class RecordSource:
@@ -112,6 +115,8 @@ class RecordSource:
             values["order_id"], values["account"] = draw.choice(self.orders)
         if op in (Op.DEPOSIT, Op.WITHDRAW):
             values["qty_lots"] = draw.randrange(1, 40_000 if op == Op.DEPOSIT else 4000)
+        if op in (Op.DELIST_INSTRUMENT, Op.DELIST_ASSET):  # two symbols and their assets are kept to live on
+            values["symbol"] = draw.randrange(2, 6)
         for name, value in values.items():
             command[name] = value
 
@@ -131,13 +136,16 @@ class RecordSource:
             command["account"] = 7  # whose ids are used up by this, once it has begun
 
     def _wide(self, command: np.ndarray, op: Op) -> np.ndarray:
-        """A bust of a trade or of nothing, now and then not as it was; a listing of random bytes or of a copy."""
+        """A bust of a trade or of nothing, now and then not as it was; a listing or change, random or a copy."""
         if op != Op.BUST:
             seeds = build_catalog(INSTRUMENTS).seed_commands()
-            source = seeds[seeds["op"] == op]
+            kind = Op.LIST_ASSET if op == Op.LIST_ASSET else Op.LIST_INSTRUMENT
+            source = seeds[seeds["op"] == kind]
             row = source[self.random.randrange(len(source))].copy().reshape(1)
+            row["op"] = op
             raw = row.view(np.uint8)
-            raw[24] = self.random.randrange(65, 90)  # first letter of the name
+            if op != Op.CHANGE_INSTRUMENT:
+                raw[24] = self.random.randrange(65, 90)  # first letter of the name
             for _ in range(self.random.randrange(4)):
                 raw[self.random.randrange(24, 120)] = self.random.randrange(256)
             return row if not self._one_in(4) else _with_op(command, op)
@@ -157,9 +165,10 @@ def _with_op(command: np.ndarray, op: Op) -> np.ndarray:
 
 
 def check_answer(events: np.ndarray, last_seq: int) -> None:
-    """One FLAG_LAST, at the end; sequences go on without a gap."""
+    """One FLAG_LAST that is no step's, one at the end; sequences go on without a gap."""
     flagged = np.flatnonzero(events["flags"] & FLAG_LAST)
-    assert flagged.tolist() == [len(events) - 1], f"FLAG_LAST at {flagged.tolist()} of {len(events)} events"
+    answers = flagged[events["session"][flagged] != STEP_SESSION]
+    assert len(answers) == 1 and flagged[-1] == len(events) - 1, f"FLAG_LAST at {flagged.tolist()} of {len(events)}"
     assert events["seq"].tolist() == list(range(last_seq + 1, last_seq + 1 + len(events)))
 
 

@@ -11,14 +11,14 @@ from engine.core import Engine
 from engine.state import Limits
 from tests.engine.fast import FastEngine, check_frozen, check_money, without_nothing
 from tests.reference.engine import ReferenceEngine
-from tests.reference.features import ORDERS, STATES
+from tests.reference.features import CHANGES, ORDERS, STATES
 from tests.reference.limits import ROOMY, TableLimits
 from tests.reference.run_case import answer
 from tests.reference.shrink import shrink
 from tests.reference.stream import CommandStream, instruments
 
 # What of tests.reference.features the real engine can do; streams and cases with more are left out.
-SUPPORTED: frozenset[str] = ORDERS | STATES | {"trailing", "oco", "disconnect", "group"}
+SUPPORTED: frozenset[str] = ORDERS | STATES | CHANGES | {"trailing", "oco"}
 
 Command = dict[str, Any] | str
 

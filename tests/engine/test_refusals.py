@@ -9,7 +9,7 @@ from tests.reference.case import BEGIN, INSTRUMENTS
 @pytest.mark.parametrize(
     "command",
     [
-        {"op": "change_instrument", "symbol": "ETH-USD", "maker_fee_ppm": 1},
+        {"op": "change_instrument", "symbol": "NO-NO", "maker_fee_ppm": 1},
         {"op": "delist_asset", "asset": "USD"},
         {"op": "list_asset", "name": "USD", "decimals": 2},
         {"op": "bust", "trade_seq": 5},

@@ -112,6 +112,29 @@ CASES = [
         {"1 ETH": "9.000 1.000"},
     ),
     case(
+        "a trade may be busted where the band has left its price behind, an order amended but not moved outside",
+        "change",
+        """
+        place 2:3 sell limit 2@50
+        > accepted 2:3#8 sell limit 2.0@50.0
+        place 1:3 buy limit 1@50
+        > accepted 1:3#9 buy limit 1.0@50.0
+        > trade 1:3#9 buy 1.0@50.0 leaves=0.0 maker=2#8:1.0
+        change_instrument price_max=30
+        > changed base=ETH quote=USD tick_size=0.1 lot_size=0.1 price_min=1.0 price_max=30.0 maker_fee_ppm=0 \
+            taker_fee_ppm=0
+        amend 2:4 of=3 qty=2
+        > amended 2:3#8 2.0@50.0 by=4
+        amend 2:5 of=3 price=50
+        > rejected 2:5#8 price_out_of_band
+        amend 2:6 of=3 price=40
+        > rejected 2:6#8 price_out_of_band
+        bust trade_seq=10
+        > busted 1#9 trade_seq=10
+        """,
+        {"1 USD": "1000.00 0.00", "2 ETH": "8.000 2.000"},
+    ),
+    case(
         "delisting ends all orders, oldest first, waiting ones and partners too; the symbol's name is used up",
         "delist stop oco",
         """
