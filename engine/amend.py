@@ -143,7 +143,7 @@ def _move_reason(state, slot, price, qty, stop):
     symbol_state = instrument_at(state, symbol).symbol_state
     waits = is_waiting_type(order.order_type * 1)
     if not waits and (order.stp_flags & POST_ONLY != 0 or (symbol_state != OPEN and symbol_state != AUCTION)):
-        if touches(state, symbol, side, price):
+        if touches(state, symbol, side, price, 0):
             return WOULD_CROSS
     freed = order_frozen(state, slot)
     if order.stp_flags & PAIRED != 0:

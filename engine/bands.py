@@ -1,7 +1,8 @@
 """Prices that trades may have: the volatility band round a symbol's reference price, the collar of a market order."""
 
+from engine.levels import best_level
 from engine.memory import LARGEST
-from engine.state import instrument_at, level_at, side_at
+from engine.state import instrument_at, level_at
 from ringbuf.codes import Side
 from ringbuf.jit import inline, outline
 
@@ -25,10 +26,13 @@ def band_edge(price_ticks, ppm, side):
 
 
 @outline
-def market_limit(state, symbol, side):
-    """The price beyond which a market order that enters now takes nothing (its collar)."""
+def market_limit(state, symbol, side, without):
+    """The price beyond which a market order that enters now takes nothing (its collar).
+
+    The order in slot `without` (0 = none) counts as not there.
+    """
     ppm = instrument_at(state, symbol).market_collar_ppm * 1
-    best = side_at(state, symbol, 1 - side).best
+    best = best_level(state, symbol, 1 - side, without)
     if ppm == 0 or best == 0:
         return LARGEST if side == BUY else 0
     return band_edge(level_at(state, best).price_ticks, ppm, side)

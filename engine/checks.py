@@ -4,10 +4,10 @@ Nothing is multiplied past 63 bits: what an order freezes is compared by divisio
 """
 
 from engine.accounts import available
-from engine.book import is_priced, is_waiting_type
+from engine.book import frozen_alone, is_priced, is_waiting_type, order_frozen
 from engine.levels import has_level_room
 from engine.memory import LARGEST
-from engine.state import GONE, account_at, instrument_at
+from engine.state import GONE, PAIRED, account_at, instrument_at, order_at, terms_at
 from ringbuf.codes import (
     CMD_PAIRED,
     CMD_POST_ONLY,
@@ -163,12 +163,27 @@ def lots_covered(state, account, symbol, side, price_ticks, freed):
     return (available(state, account, instrument.base * 1) + freed) // instrument.lot_base_units
 
 
+@outline
+def freed_by(state, old, asset):
+    """What an account can freeze of an asset beside what is available if the order in slot `old` ends (0 = none)."""
+    if old == 0:
+        return 0
+    order = order_at(state, old)
+    instrument = instrument_at(state, order.symbol)
+    if asset != (instrument.quote if order.side == BUY else instrument.base):
+        return 0
+    freed = order_frozen(state, old)
+    if order.stp_flags & PAIRED != 0:
+        freed += frozen_alone(state, terms_at(state, old).pair * 1)
+    return freed
+
+
 @inline
 def is_full(state, account, symbol, rests, before, before_here):
     """Would one order more overfill a pool or, where it may rest, its account, its symbol or the levels?
 
     before, before_here: how many of the account's orders are sure to come before it, and how many of these in its
-    symbol.
+    symbol; -1 where one goes that still stands, though its price counts as taken.
     """
     instrument = instrument_at(state, symbol)
     if state.order_count + before >= state.max_orders - 1:
@@ -181,7 +196,7 @@ def is_full(state, account, symbol, rests, before, before_here):
         return True
     if instrument.max_open_orders > 0 and instrument.open_orders + before_here >= instrument.max_open_orders:
         return True
-    return not has_level_room(state, before)
+    return not has_level_room(state, before if before > 0 else 0)
 
 
 @outline

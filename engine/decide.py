@@ -29,7 +29,7 @@ from engine.listing import (
     decide_list_instrument,
 )
 from engine.orders import decide_cancel, decide_mass_cancel
-from engine.place import decide_place
+from engine.place import decide_place, decide_replace
 from engine.state import STATE_TYPE, account_at
 from engine.symbols import decide_halt, decide_state
 from ringbuf.codes import CMD_DISCONNECT, FLAG_LAST, NO_ACCOUNT, EventType, Op
@@ -45,7 +45,7 @@ LIST_ASSET, LIST_INSTRUMENT, BUST = int(Op.LIST_ASSET), int(Op.LIST_INSTRUMENT),
 CHANGE_INSTRUMENT = int(Op.CHANGE_INSTRUMENT)
 DELIST_INSTRUMENT, DELIST_ASSET = int(Op.DELIST_INSTRUMENT), int(Op.DELIST_ASSET)
 SUSPEND, UNSUSPEND, HALT, RESUME = int(Op.SUSPEND), int(Op.UNSUSPEND), int(Op.HALT), int(Op.RESUME)
-STATE = int(Op.STATE)
+REPLACE, STATE = int(Op.REPLACE), int(Op.STATE)
 HALTED, RESUMED = int(EventType.HALTED), int(EventType.RESUMED)
 
 
@@ -67,7 +67,9 @@ def _decide_account(state, out, command):
     elif account < 0 and op != DEPOSIT:
         apply_event(state, reject(state, out, command, UNKNOWN_ACCOUNT, 0))
     elif op == PLACE:
-        decide_place(state, out, command, account)
+        decide_place(state, out, command, account, 0)
+    elif op == REPLACE:
+        decide_replace(state, out, command, account)
     elif op == CANCEL:
         decide_cancel(state, out, command, account)
     elif op == AMEND:
@@ -128,7 +130,7 @@ def time_of(state, out, address):
 @inline
 def is_account_op(op):
     """Ops whose commands carry an account and a client id."""
-    return op == OP_MALFORMED or (op >= DEPOSIT and op <= MASS_CANCEL)
+    return op == OP_MALFORMED or (op >= DEPOSIT and op <= MASS_CANCEL) or op == REPLACE
 
 
 @inline

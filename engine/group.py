@@ -103,7 +103,7 @@ def _decide_group(state, out, first, count):
         if passes:
             begin_answer(out, command)
             out.account = find_account(state, command.account * 1)
-            enter_limit(state, out, command)
+            enter_limit(state, out, command, 0)
             end_answer(state, out, flags)
         else:
             reason = out.member_reasons[index] * 1
@@ -176,7 +176,7 @@ def _entry_reason(state, first, index, entering, passed):
                 before_here += 1
             if _pays_with(state, other) == pays_with:
                 promised += limit_frozen(state, other)
-    return limit_reason(state, command, find_account(state, command.account * 1), -promised, before, before_here)
+    return limit_reason(state, command, find_account(state, command.account * 1), 0, promised, before, before_here)
 
 
 @inline

@@ -165,6 +165,15 @@ def next_level(state, side, slot):
 
 
 @inline
+def best_level(state, symbol, side, without):
+    """The best level of a queue (0 = none) as it would be without the order in a slot (0 = as it is)."""
+    best = side_at(state, symbol, side).best
+    if without != 0 and best != 0 and level_at(state, best).head == without and level_at(state, best).tail == without:
+        return next_level(state, side, best)
+    return best
+
+
+@inline
 def remove_level(state, symbol, side, slot):
     """Take an empty level out, with pages that this leaves empty."""
     book = side_at(state, symbol, side)

@@ -4,8 +4,9 @@ from engine.apply import apply_event, event_at
 from engine.checks import MALFORMED, NONE, UNKNOWN_SYMBOL
 from engine.compose import head_word, open_event, parties_word, reject
 from engine.idmap import find_client, find_order
+from engine.levels import best_level
 from engine.matching import crosses, end_order
-from engine.state import PAIRED, account_at, is_listed, level_at, order_at, side_at, terms_at
+from engine.state import PAIRED, account_at, is_listed, level_at, order_at, terms_at
 from ringbuf.codes import (
     CMD_DISCONNECT,
     CMD_ONE_SIDE,
@@ -25,9 +26,9 @@ EITHER_SIDE = 2
 
 
 @inline
-def touches(state, symbol, side, limit_ticks):
-    """Would an order with this limit trade at once?"""
-    best = side_at(state, symbol, 1 - side).best
+def touches(state, symbol, side, limit_ticks, without):
+    """Would an order with this limit trade at once, the one in slot `without` (0 = none) left out of account?"""
+    best = best_level(state, symbol, 1 - side, without)
     return best != 0 and crosses(side, limit_ticks, level_at(state, best).price_ticks)
 
 

@@ -1,9 +1,8 @@
 """Decisions about new orders. The order of refusals is that of docs/wire.md."""
 
-from engine.accounts import available
-from engine.apply import apply_event, order_event_at
-from engine.bands import market_limit
-from engine.book import frozen_alone, is_priced, is_waiting_type
+from engine.accept import accept
+from engine.apply import apply_event
+from engine.book import is_priced, is_waiting_type
 from engine.checks import (
     BOOK_FULL,
     INSUFFICIENT_FUNDS,
@@ -11,6 +10,7 @@ from engine.checks import (
     NONE,
     STATE_FORBIDS,
     UNKNOWN_SYMBOL,
+    freed_by,
     is_full,
     lots_covered,
     notional_reason,
@@ -21,27 +21,23 @@ from engine.checks import (
     text_reason,
     tradable,
 )
-from engine.compose import add_flag, head_word, open_event, reject, terms_word
-from engine.idmap import find_client
+from engine.compose import add_flag, reject
 from engine.matching import end_order, match
-from engine.orders import UNKNOWN_ORDER, touches
-from engine.state import PAIRED, instrument_at, order_at
-from engine.steps import trigger
+from engine.orders import UNKNOWN_ORDER, names_target, target_of, touches
+from engine.place_market import place_market
+from engine.place_waiting import place_waiting
+from engine.state import instrument_at, is_listed, order_at
 from engine.waiting import is_reached
-from engine.walk import budget_walk, could_fill, walk_cost
+from engine.walk import fill_reason
 from ringbuf.codes import (
     CMD_PAIRED,
     CMD_POST_ONLY,
     FLAG_RESTS,
     HAS_BUDGET,
-    HAS_DISPLAY,
-    HAS_EXPIRE,
     HAS_MIN,
     HAS_PRICE,
     HAS_QTY,
     NO_ID,
-    ORDER_PAIRED,
-    EventType,
     OrderType,
     Reason,
     Side,
@@ -50,13 +46,10 @@ from ringbuf.codes import (
 )
 from ringbuf.jit import inline, outline
 
-ACCEPTED = int(EventType.ACCEPTED)
-BUY, LIMIT, TRAILING_STOP = int(Side.BUY), int(OrderType.LIMIT), int(OrderType.TRAILING_STOP)
+BUY, LIMIT = int(Side.BUY), int(OrderType.LIMIT)
 GTC, FOK, GTD = int(Tif.GTC), int(Tif.FOK), int(Tif.GTD)
 OPEN, AUCTION = int(SymbolState.OPEN), int(SymbolState.AUCTION)
-WOULD_CROSS, FOK_UNFILLED = int(Reason.WOULD_CROSS), int(Reason.FOK_UNFILLED)
-MIN_QTY_UNFILLED, SELF_TRADE = int(Reason.MIN_QTY_UNFILLED), int(Reason.SELF_TRADE)
-MARKET_REMAINDER, VOLATILITY = int(Reason.MARKET_REMAINDER), int(Reason.VOLATILITY)
+WOULD_CROSS, VOLATILITY = int(Reason.WOULD_CROSS), int(Reason.VOLATILITY)
 
 
 @inline
@@ -107,8 +100,11 @@ def _state_reason(state, command):
 
 
 @inline
-def decide_place(state, out, command, account):
-    """A new order: refusals, then accepted, then its run against the book."""
+def decide_place(state, out, command, account, old):
+    """A new order: refusals, then accepted, then its run against the book.
+
+    old: slot of the order that it replaces, 0 = none. It is judged as if that one were gone.
+    """
     if place_is_malformed(command):
         apply_event(state, reject(state, out, command, MALFORMED, 0))
         return
@@ -118,39 +114,44 @@ def decide_place(state, out, command, account):
         return
     if command.order_type != LIMIT:
         if is_waiting_type(command.order_type * 1):
-            _place_waiting(state, out, command, account)
+            place_waiting(state, out, command, account, old)
         else:
-            _place_market(state, out, command, account)
+            place_market(state, out, command, account, old)
         return
-    reason = limit_reason(state, command, account, 0, 0, 0)
+    reason = limit_reason(state, command, account, old, 0, 0, 0)
     if reason != NONE:
         apply_event(state, reject(state, out, command, reason, 0))
         return
-    enter_limit(state, out, command)
+    enter_limit(state, out, command, old)
 
 
 @inline
-def limit_reason(state, command, account, freed, before, before_here):
+def limit_reason(state, command, account, old, promised, before, before_here):
     """Third group of refusals of a limit order: what the book, funds and room say.
 
-    freed: what of its funds is free beside those available, below zero where orders that enter before it take some;
-    before, before_here: see `engine.checks.is_full`.
+    old: as in `decide_place`. promised: of its funds, what orders that enter before it take; before, before_here: see
+    `engine.checks.is_full`.
     """
     symbol = command.symbol * 1
     side = command.side * 1
     price = command.price_ticks
     qty = command.qty_lots
     rests = command.tif == GTC or command.tif == GTD
-    symbol_state = instrument_at(state, symbol).symbol_state
-    crosses_allowed = command.flags & CMD_POST_ONLY == 0 and symbol_state == OPEN
-    if not crosses_allowed and symbol_state != AUCTION and touches(state, symbol, side, price):
+    instrument = instrument_at(state, symbol)
+    may_cross = command.flags & CMD_POST_ONLY == 0 and instrument.symbol_state == OPEN
+    if not may_cross and instrument.symbol_state != AUCTION and touches(state, symbol, side, price, old):
         return WOULD_CROSS
+    freed = -promised
+    if old != 0:
+        freed = freed_by(state, old, instrument.quote * 1 if side == BUY else instrument.base * 1)
+        before = -1
+        before_here = -1 if order_at(state, old).symbol == symbol else 0
     if lots_covered(state, account, symbol, side, price, freed) < qty:
         return INSUFFICIENT_FUNDS
     if is_full(state, account, symbol, rests, before, before_here):
         return BOOK_FULL
     if command.tif == FOK or command.mask & HAS_MIN != 0:
-        return _fill_reason(state, command, account, price)
+        return fill_reason(state, command, account, price, old)
     return NONE
 
 
@@ -164,9 +165,9 @@ def limit_frozen(state, command):
 
 
 @inline
-def enter_limit(state, out, command):
+def enter_limit(state, out, command, old):
     """A limit order that passed all checks is accepted and runs against the book."""
-    _accept(state, out, command, command.price_ticks, command.qty_lots, limit_frozen(state, command))
+    accept(state, out, command, old, command.price_ticks, command.qty_lots, limit_frozen(state, command))
     if instrument_at(state, command.symbol).symbol_state == OPEN:
         match(state, out, state.active, command.price_ticks)
     else:
@@ -178,7 +179,7 @@ def _rest(state, out, command):
     """In a symbol that is not open nothing trades: what would have to, as its own group halted the symbol, ends."""
     symbol = command.symbol * 1
     if instrument_at(state, symbol).symbol_state != AUCTION and touches(
-        state, symbol, command.side * 1, command.price_ticks
+        state, symbol, command.side * 1, command.price_ticks, 0
     ):
         end_order(state, out, state.active, VOLATILITY, NO_ID)
     else:
@@ -186,135 +187,19 @@ def _rest(state, out, command):
 
 
 @outline
-def _fill_reason(state, command, account, limit):
-    """Can fok or a least quantity be met? Asked last: only who has the funds may have the book walked over."""
-    symbol = command.symbol * 1
-    side = command.side * 1
-    mode = command.stp * 1
-    if command.tif == FOK and not could_fill(state, symbol, side, limit, command.qty_lots, account, mode):
-        return FOK_UNFILLED
-    if command.mask & HAS_MIN != 0 and not could_fill(state, symbol, side, limit, command.min_lots, account, mode):
-        return MIN_QTY_UNFILLED
-    return NONE
-
-
-@outline
-def _place_market(state, out, command, account):
-    symbol = command.symbol * 1
-    side = command.side * 1
-    mode = command.stp * 1
-    qty = command.qty_lots
-    instrument = instrument_at(state, symbol)
-    limit = market_limit(state, symbol, side)
-    stopped = 0
-    frozen = 0
-    covered = True
-    if side != BUY:
-        covered = lots_covered(state, account, symbol, side, 0, 0) >= qty
-        if covered:
-            frozen = qty * instrument.lot_base_units
-    else:
-        funds = available(state, account, instrument.quote * 1)
-        if command.mask & HAS_BUDGET != 0:
-            qty, frozen, stopped = budget_walk(state, symbol, limit, command.quote_budget, account, mode, funds)
-            covered = frozen <= funds or frozen == 0
-        else:
-            frozen = walk_cost(state, symbol, limit, qty, account, mode, funds)
-            covered = frozen >= 0
-    if not covered:
-        reason = INSUFFICIENT_FUNDS
-    elif is_full(state, account, symbol, False, 0, 0):
-        reason = BOOK_FULL
-    else:
-        reason = _fill_reason(state, command, account, limit)
-    if reason != NONE:
-        apply_event(state, reject(state, out, command, reason, 0))
-        return
-    _accept(state, out, command, 0, qty, frozen)
-    slot = state.active
-    if qty == 0:
-        end_order(state, out, slot, SELF_TRADE if stopped != 0 else MARKET_REMAINDER, NO_ID)
-        return
-    match(state, out, slot, limit)
-
-
-@outline
-def _pair_reason(state, command, account, pair):
-    """Can the order in slot `pair` (0 = none) be paired with the waiting order that the command places?"""
-    if pair == 0:
-        return UNKNOWN_ORDER
-    other = order_at(state, pair)
-    if other.symbol != command.symbol or other.side != command.side or other.stp_flags & PAIRED != 0:
-        return MALFORMED
-    return NONE
-
-
-@outline
-def _place_waiting(state, out, command, account):
-    symbol = command.symbol * 1
-    side = command.side * 1
-    instrument = instrument_at(state, symbol)
-    price = command.price_ticks if is_priced(command.order_type * 1) else 0
-    freezes_at = price if is_priced(command.order_type * 1) else command.stop_price_ticks
-    pair = 0
-    held = 0
+def decide_replace(state, out, command, account):
+    """Cancel and place, or neither."""
     reason = NONE
-    if command.flags & CMD_PAIRED != 0:
-        pair = find_client(state, account, command.orig_client_id)
-        reason = _pair_reason(state, command, account, pair)
-        if reason == NONE:
-            held = frozen_alone(state, pair)
-    if reason == NONE:
-        no_trail_room = command.order_type == TRAILING_STOP and instrument.trail_count >= state.max_symbol_trailing
-        if lots_covered(state, account, symbol, side, freezes_at, held) < command.qty_lots:
-            reason = INSUFFICIENT_FUNDS
-        elif no_trail_room or is_full(state, account, symbol, True, 0, 0):
-            reason = BOOK_FULL
+    old = 0
+    if not names_target(command) or command.flags & CMD_PAIRED != 0:
+        reason = MALFORMED
+    else:
+        old = target_of(state, command, account)
+        if old == 0:
+            reason = MALFORMED if place_is_malformed(command) else UNKNOWN_ORDER
+            if reason == UNKNOWN_ORDER and not is_listed(state, command.symbol * 1):
+                reason = UNKNOWN_SYMBOL
     if reason != NONE:
         apply_event(state, reject(state, out, command, reason, 0))
         return
-    frozen = command.qty_lots * instrument.lot_base_units
-    if side == BUY:
-        frozen = command.qty_lots * freezes_at * instrument.tick_lot_quote_units
-    if held != 0:
-        frozen = frozen - held if frozen > held else 0
-    _accept(state, out, command, price, command.qty_lots, frozen)
-    if is_reached(state, symbol, side, command.order_type * 1, command.stop_price_ticks):
-        trigger(state, out, state.active)
-    else:
-        add_flag(out.open, FLAG_RESTS)
-
-
-@inline
-def _accept(state, out, command, price_ticks, qty_lots, frozen):
-    """Compose and apply `accepted`; the order becomes the active one."""
-    terms = terms_word(
-        command.account * 1, command.order_type * 1, command.tif * 1, command.stp * 1, command.flags & CMD_POST_ONLY
-    )
-    address = open_event(state, out, head_word(ACCEPTED, command.side * 1, 0, command.symbol * 1), terms)
-    event = order_event_at(address)
-    event.order_id = event.seq
-    event.client_id = command.client_id
-    event.price_ticks = price_ticks
-    event.qty_lots = qty_lots
-    event.leaves_lots = qty_lots
-    event.released = -frozen
-    if command.mask & ~(HAS_PRICE | HAS_QTY) != 0:
-        _fill_rarer(address, command)
-    apply_event(state, address)
-
-
-@outline
-def _fill_rarer(address, command):
-    event = order_event_at(address)
-    if is_waiting_type(command.order_type * 1):
-        event.stop_price_ticks = command.stop_price_ticks
-    if command.mask & HAS_DISPLAY != 0:
-        event.display_lots = command.display_lots
-    if command.mask & HAS_EXPIRE != 0:
-        event.expire_ts_ns = command.expire_ts_ns
-    if command.order_type == TRAILING_STOP:
-        event.trail_ticks = command.price_ticks
-    if command.flags & CMD_PAIRED != 0:
-        event.order_flags = event.order_flags | ORDER_PAIRED
-        event.request_id = command.orig_client_id
+    decide_place(state, out, command, account, old)

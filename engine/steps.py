@@ -49,11 +49,11 @@ def trigger(state, out, slot):
             end_order(state, out, slot, RISK, request_of(out, order))
         return
     symbol = order.symbol * 1
-    limit = market_limit(state, symbol, order.side * 1)
+    limit = market_limit(state, symbol, order.side * 1, 0)
     if order.side == BUY:
         account = order.account * 1
         funds = available(state, account, instrument_at(state, symbol).quote * 1)
-        if walk_cost(state, symbol, limit, order.leaves_lots, account, order.stp_flags & STP_MASK, funds) < 0:
+        if walk_cost(state, symbol, limit, order.leaves_lots, account, order.stp_flags & STP_MASK, funds, 0) < 0:
             end_order(state, out, slot, RISK, request_of(out, order))
             return
     match(state, out, slot, limit)

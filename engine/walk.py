@@ -2,7 +2,7 @@
 
 Of one price first come the slices that stand there, in their order, then what icebergs hide; an own order that stops
 the taker therefore stands before everything hidden at its price. Where a trade would halt the symbol the walk ends;
-what self-trade prevention does there is no trade.
+what self-trade prevention does there is no trade. The order in slot `without` (0 = none) counts as not there.
 
 Every walk ends where the events that one command may emit are used up: what could not be traded anyway is not counted,
 and nobody can have the engine walk over more orders than it would trade with.
@@ -13,21 +13,23 @@ from engine.book import shown_lots
 from engine.levels import next_level
 from engine.matching import CANCEL_MAKER, NONE, SPARE_EVENTS, crosses
 from engine.state import ICEBERG, PAIRED, instrument_at, level_at, order_at, side_at, terms_at
-from ringbuf.codes import Side, Stp
+from ringbuf.codes import HAS_MIN, Reason, Side, Stp, Tif
 from ringbuf.jit import outline
 
-BUY = int(Side.BUY)
+BUY, FOK = int(Side.BUY), int(Tif.FOK)
+FOK_UNFILLED, MIN_QTY_UNFILLED = int(Reason.FOK_UNFILLED), int(Reason.MIN_QTY_UNFILLED)
+ACCEPTABLE = int(Reason.NONE)
 DECREMENT = int(Stp.DECREMENT)
 
 
 @outline
-def _slices_hidden(state, level, account, mode, most):
+def _slices_hidden(state, level, account, mode, most, without):
     """Trades that it takes to have all that a level's icebergs hide; no more than `most`."""
     slices = 0
     slot = level_at(state, level).head * 1
     while slot != 0:
         order = order_at(state, slot)
-        if order.stp_flags & ICEBERG != 0 and (mode == NONE or order.account != account):
+        if slot != without and order.stp_flags & ICEBERG != 0 and (mode == NONE or order.account != account):
             display = terms_at(state, slot).display_lots
             slices += (order.leaves_lots - shown_lots(state, slot) - 1) // display + 1
             if slices > most:
@@ -37,7 +39,7 @@ def _slices_hidden(state, level, account, mode, most):
 
 
 @outline
-def could_fill(state, symbol, side, limit_ticks, qty_lots, account, mode):
+def could_fill(state, symbol, side, limit_ticks, qty_lots, account, mode, without):
     """Could so much be taken at once, by one command? Own orders count as the taker's self-trade mode treats them."""
     missing = qty_lots
     room = state.max_events - 2 * SPARE_EVENTS
@@ -51,6 +53,9 @@ def could_fill(state, symbol, side, limit_ticks, qty_lots, account, mode):
         slot = level_at(state, best).head * 1
         while slot != 0:
             order = order_at(state, slot)
+            if slot == without:
+                slot = order.next * 1
+                continue
             room -= 1 if order.stp_flags & PAIRED == 0 else 2
             if room < 0:
                 return False
@@ -68,7 +73,7 @@ def could_fill(state, symbol, side, limit_ticks, qty_lots, account, mode):
                 return False
             slot = order.next * 1
         if hidden != 0:
-            room -= _slices_hidden(state, best, account, mode, missing)
+            room -= _slices_hidden(state, best, account, mode, missing, without)
             if room < 0:
                 return False
             missing -= hidden
@@ -79,7 +84,20 @@ def could_fill(state, symbol, side, limit_ticks, qty_lots, account, mode):
 
 
 @outline
-def walk_cost(state, symbol, limit_ticks, qty_lots, account, mode, funds):
+def fill_reason(state, command, account, limit, old):
+    """Can fok or a least quantity be met? Asked last: only who has the funds may have the book walked over."""
+    symbol = command.symbol * 1
+    side = command.side * 1
+    mode = command.stp * 1
+    if command.tif == FOK and not could_fill(state, symbol, side, limit, command.qty_lots, account, mode, old):
+        return FOK_UNFILLED
+    if command.mask & HAS_MIN != 0 and not could_fill(state, symbol, side, limit, command.min_lots, account, mode, old):
+        return MIN_QTY_UNFILLED
+    return ACCEPTABLE
+
+
+@outline
+def walk_cost(state, symbol, limit_ticks, qty_lots, account, mode, funds, without):
     """Quote minor units that a market buy of this quantity costs; -1 where funds do not cover it."""
     unit = instrument_at(state, symbol).tick_lot_quote_units
     missing = qty_lots
@@ -93,8 +111,11 @@ def walk_cost(state, symbol, limit_ticks, qty_lots, account, mode, funds):
         hidden = 0
         slot = level_at(state, best).head * 1
         while slot != 0 and room > 0:
-            room -= 1
             order = order_at(state, slot)
+            if slot == without:
+                slot = order.next * 1
+                continue
+            room -= 1
             is_own = mode != NONE and order.account == account
             if is_own and mode != DECREMENT and mode != CANCEL_MAKER:
                 return cost
@@ -132,7 +153,7 @@ def walk_cost(state, symbol, limit_ticks, qty_lots, account, mode, funds):
 
 
 @outline
-def budget_walk(state, symbol, limit_ticks, budget, account, mode, funds):
+def budget_walk(state, symbol, limit_ticks, budget, account, mode, funds, without):
     """What a quote budget buys: (lots, cost, 1 where an own order stopped it).
 
     It ends early once it costs more than the funds.
@@ -151,8 +172,11 @@ def budget_walk(state, symbol, limit_ticks, budget, account, mode, funds):
             break
         slot = level_at(state, best).head * 1
         while slot != 0 and room > 0 and rest >= lot_cost:
-            room -= 1
             order = order_at(state, slot)
+            if slot == without:
+                slot = order.next * 1
+                continue
+            room -= 1
             if mode == NONE or order.account != account:
                 if highest < 0:
                     lowest, highest = band_round(state, symbol, price)

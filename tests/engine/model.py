@@ -11,14 +11,11 @@ from engine.core import Engine
 from engine.state import Limits
 from tests.engine.fast import FastEngine, check_frozen, check_money, without_nothing
 from tests.reference.engine import ReferenceEngine
-from tests.reference.features import CHANGES, ORDERS, STATES
+from tests.reference.features import ALL
 from tests.reference.limits import ROOMY, TableLimits
 from tests.reference.run_case import answer
 from tests.reference.shrink import shrink
 from tests.reference.stream import CommandStream, instruments
-
-# What of tests.reference.features the real engine can do; streams and cases with more are left out.
-SUPPORTED: frozenset[str] = ORDERS | STATES | CHANGES | {"trailing", "oco"}
 
 Command = dict[str, Any] | str
 
@@ -36,7 +33,7 @@ class Pair:
     """Both engines, fed the same commands, and a third that folds the real one's events."""
 
     def __init__(self, limits: TableLimits = ROOMY) -> None:
-        listed = instruments(SUPPORTED)
+        listed = instruments(ALL)
         self.plain, self.fast = ReferenceEngine(listed, limits), FastEngine(listed, tables_of(limits))
         self.replayed = Engine(self.fast.engine.limits)
         if self.plain.listed != self.fast.listed:
@@ -99,7 +96,7 @@ def run_stream(seed: int, count: int, state_every: int, limits: TableLimits = RO
     Events and frozen amounts after every command; balances, books and the folded events after every ``state_every``.
     Returns how often each event (with its reason) was seen.
     """
-    source, pair, ran, seen = CommandStream(seed, SUPPORTED), Pair(limits), list[Command](), Counter[str]()
+    source, pair, ran, seen = CommandStream(seed, ALL), Pair(limits), list[Command](), Counter[str]()
     try:
         for number in range(1, count + 1):
             ran.append(source.next())

@@ -29,7 +29,7 @@ from ringbuf.codes import (
 from ringbuf.cuts import cut_places
 from ringbuf.records import COMMAND
 from tests.engine.fast import FastEngine
-from tests.engine.model import SUPPORTED
+from tests.reference.features import ALL
 from tests.reference.run_case import answer
 from tests.reference.stream import INSTRUMENTS, CommandStream, instruments
 
@@ -195,9 +195,9 @@ def test_a_whole_group_emits_no_more_than_a_command_may() -> None:
 
 def recorded(seed: int, count: int) -> tuple[np.ndarray, np.ndarray]:
     """Commands and events of a random stream with many groups."""
-    source, engine = CommandStream(seed, SUPPORTED), FastEngine(instruments(SUPPORTED), LIMITS)
+    source, engine = CommandStream(seed, ALL), FastEngine(instruments(ALL), LIMITS)
     source.ops["group"] = 40
-    commands = [build_catalog(instruments(SUPPORTED)).seed_commands()]
+    commands = [build_catalog(instruments(ALL)).seed_commands()]
     for _ in range(count):
         asked = source.next()
         if isinstance(asked, dict) and asked.get("op") == "disconnect" and type(asked.get("account")) is int:
