@@ -16,6 +16,7 @@ from engine.state import (
     PAIRED,
     State,
     account_at,
+    instrument_at,
     level_at,
     order_at,
     side_at,
@@ -62,7 +63,10 @@ INSTRUMENT_WORDS = (
     "uncross_lots",
     "print_high",
     "print_low",
+    "is_due",
 )
+# What is in use of the pools: whether one order more fits depends on it.
+POOL_WORDS = ("order_count", "level_count", "reserved_levels", "node_count", "account_count", "balance_count")
 BALANCE_ROW = np.dtype([("account", "<i8"), ("asset", "<i8"), ("available", "<i8"), ("frozen", "<i8")])
 
 
@@ -139,6 +143,33 @@ def _list_levels(state_address, symbol, side, rows):  # type: ignore[no-untyped-
     return count
 
 
+@kernel_of("int64(int64, int64[:], int64[:])")
+def _list_ages(state_address, accounts, ids):  # type: ignore[no-untyped-def]
+    """Fill in the ids of the orders of these account slots, each account's oldest first; returns how many."""
+    state = state_at(state_address)
+    count = 0
+    for account in accounts:
+        slot = account_at(state, account).orders_head * 1
+        while slot != 0 and count < len(ids):
+            ids[count] = order_at(state, slot).order_id
+            count += 1
+            slot = order_at(state, slot).account_next * 1
+    return count
+
+
+@kernel_of("int64(int64, int64, int64[:])")
+def _list_trailing(state_address, symbol, ids):  # type: ignore[no-untyped-def]
+    """Fill in the ids of a symbol's trailing stops, oldest first; returns how many."""
+    state = state_at(state_address)
+    count = 0
+    slot = instrument_at(state, symbol).trail_head * 1
+    while slot != 0 and count < len(ids):
+        ids[count] = order_at(state, slot).order_id
+        count += 1
+        slot = terms_at(state, slot).trail_next * 1
+    return count
+
+
 def _orders_in(state: State, symbol: int, queues: tuple[int, ...]) -> np.ndarray:
     parts = []
     for queue in queues:
@@ -189,17 +220,24 @@ def balances_of(state: State) -> tuple[np.ndarray, np.ndarray]:
 
 
 def state_digest(state: State) -> str:
-    """SHA-256 over sequence, time, listings, accounts, balances, busted trades, lanes and the books in priority."""
+    """SHA-256 over everything that decides what comes next, whatever its place in memory.
+
+    Sequence, time, what the pools hold; listings; accounts with their orders by age; balances, busted trades, lanes;
+    the books in priority, what waits, what trails.
+    """
     digest = hashlib.sha256()
-    for name in ("seq", "ts_ns", "instrument_count", "asset_count"):
+    for name in ("seq", "ts_ns", "instrument_count", "asset_count", *POOL_WORDS):
         digest.update(int(state.record[name]).to_bytes(8, "little"))
     assets = state.view("assets", ASSET, int(state.record["asset_count"]))
     for name in ("name", "decimals", "supply", "fees", "is_delisted"):
         digest.update(np.ascontiguousarray(assets[name]).tobytes())
     accounts = state.view("accounts", ACCOUNT, int(state.record["account_mask"]) + 1)
-    accounts = np.sort(accounts[accounts["key"] != 0], order="key")
+    slots = np.flatnonzero(accounts["key"])
+    slots = slots[np.argsort(accounts["key"][slots])]
     for name in ("key", "client_high", "client_window", "suspended", "debts", "open_orders"):
-        digest.update(np.ascontiguousarray(accounts[name]).tobytes())
+        digest.update(accounts[name][slots].tobytes())
+    ids = np.zeros(int(state.record["order_count"]) + 1, np.int64)
+    digest.update(ids[: _list_ages(state.address, slots.astype(np.int64), ids)].tobytes())
     digest.update(balances_of(state)[0].tobytes())
     busted = state.tables["busted"].view(np.int64)
     digest.update(np.sort(busted[busted != 0]).tobytes())
@@ -211,4 +249,6 @@ def state_digest(state: State) -> str:
             digest.update(int(instrument[name]).to_bytes(8, "little"))
         digest.update(open_orders(state, symbol).tobytes())
         digest.update(waiting_orders(state, symbol).tobytes())
+        trailing = np.zeros(int(instrument["trail_count"]) + 1, np.int64)
+        digest.update(trailing[: _list_trailing(state.address, symbol, trailing)].tobytes())
     return digest.hexdigest()

@@ -11,8 +11,8 @@ from config.json_commands import decode_all
 from config.json_events import encode
 from engine.core import Engine
 from engine.entry.vetting import disconnect_command
-from engine.state import ASSET, BALANCE, INSTRUMENT, ORDER, PAIRED, TERMS, Limits
-from ringbuf.codes import FLAG_LAST, PRICED, STEP_SESSION, EventType, Side
+from engine.state import ASSET, BALANCE, ICEBERG, INSTRUMENT, LEVEL, ORDER, PAIRED, TERMS, Limits
+from ringbuf.codes import FLAG_LAST, PRICED, STEP_SESSION, EventType, OrderType, Side
 
 Event = dict[str, Any]
 
@@ -25,6 +25,7 @@ class FastEngine:
         self.catalog = Catalog()
         self.trades: dict[int, np.void] = {}
         self.records: list[np.ndarray] = []
+        self.answered = 0
         self.listed = self._answer(build_catalog(instruments).seed_commands())
 
     def run(self, line: Event | str) -> list[Event]:
@@ -40,6 +41,9 @@ class FastEngine:
         lasts = events[(events["flags"] & FLAG_LAST) != 0]
         answers = np.count_nonzero(lasts["session"] != STEP_SESSION)
         assert answers == len(commands) and events[-1]["flags"] & FLAG_LAST, "one FLAG_LAST a command, and one a step"
+        self.answered += answers
+        lanes = self.engine.state.tables["lanes"].view(np.int64)
+        assert lanes[0] == self.answered, f"lane 0 counts {lanes[0]} commands, {self.answered} were answered"
         self.catalog.fold_all(events)
         self.records.append(events)
         for event in events[events["type"] == EventType.TRADE]:
@@ -109,6 +113,22 @@ def check_frozen(engine: Engine) -> None:
     held = cells[cells["frozen"] != 0]
     frozen = dict(zip(held["key"].tolist(), held["frozen"].tolist(), strict=True))
     assert frozen == expected, f"frozen {frozen}, the open orders' {expected} (by account slot << 32 | asset, + 1)"
+
+
+def check_levels(engine: Engine) -> None:
+    """Every price's total and number of orders are those of the orders that queue there; raises AssertionError."""
+    state, expected = engine.state, dict[int, tuple[int, int]]()
+    orders = state.view("orders", ORDER, int(state.record["order_next"]))
+    terms = state.view("terms", TERMS, len(orders))
+    for slot in np.flatnonzero((orders["order_id"] != 0) & (orders["level"] != 0)).tolist():
+        order, level = orders[slot], int(orders[slot]["level"])
+        hides = order["stp_flags"] & ICEBERG and order["order_type"] == OrderType.LIMIT
+        lots, count = expected.get(level, (0, 0))
+        expected[level] = (lots + int(terms[slot]["slice_lots"] if hides else order["leaves_lots"]), count + 1)
+    levels = state.view("levels", LEVEL, int(state.record["level_next"]))
+    found = {level: (int(levels[level]["total_lots"]), int(levels[level]["count"])) for level in expected}
+    assert found == expected, f"levels (lots, orders) {found}, their orders' {expected}"
+    assert int(state.record["level_count"]) == len(expected), f"{state.record['level_count']} levels, not {expected}"
 
 
 def check_money(engine: Engine) -> None:

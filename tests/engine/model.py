@@ -1,5 +1,6 @@
 """Run one stream through the reference and the real engine, and say where they part."""
 
+import os
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
@@ -9,7 +10,7 @@ import numpy as np
 
 from engine.core import Engine
 from engine.state import Limits
-from tests.engine.fast import FastEngine, check_frozen, check_money, without_nothing
+from tests.engine.fast import FastEngine, check_frozen, check_levels, check_money, without_nothing
 from tests.reference.engine import ReferenceEngine
 from tests.reference.features import ALL
 from tests.reference.limits import ROOMY, TableLimits
@@ -60,8 +61,9 @@ class Pair:
         """Balances, and so frozen amounts, and the books in priority; raises Difference."""
         try:
             check_money(self.fast.engine)
+            check_levels(self.fast.engine)
         except AssertionError as error:
-            raise Difference(f"money: {error}") from error
+            raise Difference(f"money or levels: {error}") from error
         for name, plain, fast in (
             ("balances", without_nothing(self.plain.balances()), without_nothing(self.fast.balances())),
             ("orders", self.plain.orders(), self.fast.orders()),
@@ -90,13 +92,15 @@ def find_difference(commands: Iterable[Command], limits: TableLimits) -> Differe
     return None
 
 
-def run_stream(seed: int, count: int, state_every: int, limits: TableLimits = ROOMY) -> Counter[str]:
+def run_stream(
+    seed: int, count: int, state_every: int, limits: TableLimits = ROOMY, features: frozenset[str] = ALL
+) -> Counter[str]:
     """Compare on one random stream; a difference is raised as AssertionError with the shrunk commands.
 
     Events and frozen amounts after every command; balances, books and the folded events after every ``state_every``.
     Returns how often each event (with its reason) was seen.
     """
-    source, pair, ran, seen = CommandStream(seed, ALL), Pair(limits), list[Command](), Counter[str]()
+    source, pair, ran, seen = CommandStream(seed, features), Pair(limits), list[Command](), Counter[str]()
     try:
         for number in range(1, count + 1):
             ran.append(source.next())
@@ -113,6 +117,7 @@ def run_stream(seed: int, count: int, state_every: int, limits: TableLimits = RO
 
 def describe(seed: int, ran: Sequence[Command], difference: Difference, limits: TableLimits) -> str:
     """The seed, the difference, and the fewest commands found that still make one."""
-    shrunk = shrink(ran, lambda commands: find_difference(commands, limits) is not None, tries=80)
+    tries = int(os.environ.get("MATCHLINE_SHRINK_TRIES", "80"))
+    shrunk = shrink(ran, lambda commands: find_difference(commands, limits) is not None, tries=tries)
     lines = [f"seed {seed}, {limits}, after {len(ran)} commands: {difference}", "shrunk to:", *map(repr, shrunk)]
     return "\n".join([*lines, f"which gives: {find_difference(shrunk, limits)}"])

@@ -1,0 +1,38 @@
+"""`apply` alone: the events, folded, give the state of the engine that decided them."""
+
+import numpy as np
+import pytest
+
+from engine.core import Engine
+from tests.engine.fast import FastEngine
+from tests.engine.model import tables_of
+from tests.reference.features import ALL
+from tests.reference.limits import FEW_EVENTS, ROOMY, TIGHT, TableLimits
+from tests.reference.run_case import answer
+from tests.reference.stream import CommandStream, instruments
+
+
+def follow(seed: int, count: int, limits: TableLimits) -> None:
+    """After every command of a random stream: the same state in the engine and in one that only applies its events."""
+    engine = FastEngine(instruments(ALL), tables_of(limits))
+    folded, source = Engine(engine.engine.limits), CommandStream(seed, ALL)
+    for number in range(count):
+        command = source.next()
+        source.saw(answer(engine, command))
+        folded.apply(np.concatenate(engine.records))
+        engine.records.clear()
+        same = folded.state_hash() == engine.engine.state_hash()
+        assert same, f"seed {seed}, command {number}, {command}: the events, folded, give another state"
+
+
+@pytest.mark.parametrize(
+    ("limits", "seed"), [(ROOMY, 50), (TIGHT, 51), (FEW_EVENTS, 52)], ids=["roomy", "tight", "few"]
+)
+def test_the_events_alone_give_the_state_after_every_command(limits: TableLimits, seed: int) -> None:
+    follow(seed, 1_500, limits)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("seed", range(3000, 3010))
+def test_the_events_alone_give_the_state_after_every_one_of_a_million_commands(seed: int) -> None:
+    follow(seed, 100_000, (ROOMY, TIGHT, FEW_EVENTS)[seed % 5 % 3])
