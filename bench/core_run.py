@@ -10,7 +10,7 @@ from engine.decide import decide
 from engine.memory import load_i64, store_i64
 from engine.state import Limits, State, state_at
 from ringbuf.atomics import pause, prefetch_write
-from ringbuf.jit import kernel_of
+from ringbuf.jit import inline, kernel_of
 from ringbuf.layout import SLOTS_AT
 from ringbuf.records import COMMAND, RECORD_SIZE
 from ringbuf.ring import Ring
@@ -20,6 +20,26 @@ PAUSES_MAX = 10_000_000  # a quarter of a second
 PUBLISH_MASK = 15  # publish every 16 commands; the serving loop does after each turn of a lane, up to 64
 LOOK_AHEAD = 16
 _ORDER_ID_AT = int((COMMAND.fields or {})["order_id"][1])
+
+
+@inline
+def _step(state, out, commands, i, count, targets, order_ids):
+    """Decide one command, aimed at the order that the workload means; see run_into_ring."""
+    command = commands + i * 128
+    if targets != 0 and i + LOOK_AHEAD < count:
+        # the map from workload ids to the engine's is large and read at random: its lines are asked for early
+        upcoming = load_i64(targets + (i + LOOK_AHEAD) * 8)
+        prefetch_write(order_ids + (upcoming if upcoming > 0 else -upcoming) * 8)
+    target = 0
+    if targets != 0:
+        target = load_i64(targets + i * 8)
+    if target < 0:
+        store_i64(command + _ORDER_ID_AT, load_i64(order_ids - target * 8))
+    first = state.seq + 1
+    decide(state, out, command)
+    if target > 0:
+        # an order's id is the sequence of its `accepted`, the first event of its command
+        store_i64(order_ids + target * 8, first)
 
 
 @kernel_of("int64(int64, int64, int64, int64, int64, int64, int64, int64)")
@@ -45,27 +65,23 @@ def run_into_ring(state_address, out_address, ring, commands, start, count, targ
                 if patience == 0:
                     return i
                 pause()
-        command = commands + i * 128
-        if targets != 0 and i + LOOK_AHEAD < count:
-            # the map from workload ids to the engine's is large and read at random: its lines are asked for early
-            upcoming = load_i64(targets + (i + LOOK_AHEAD) * 8)
-            prefetch_write(order_ids + (upcoming if upcoming > 0 else -upcoming) * 8)
-        target = 0
-        if targets != 0:
-            target = load_i64(targets + i * 8)
-        if target < 0:
-            store_i64(command + _ORDER_ID_AT, load_i64(order_ids - target * 8))
         first = state.seq + 1
-        decide(state, out, command)
-        if target > 0:
-            # an order's id is the sequence of its `accepted`, the first event of its command
-            store_i64(order_ids + target * 8, first)
+        _step(state, out, commands, i, count, targets, order_ids)
         if i & PUBLISH_MASK == PUBLISH_MASK:
             ring_publish(ring, state.seq)
         room -= state.seq + 1 - first
     ring_publish(ring, state.seq)
     ring_wake(ring)
     return count
+
+
+@kernel_of("void(int64, int64, int64, int64, int64, int64)")
+def run_private(state_address, out_address, commands, count, targets, order_ids):  # type: ignore[no-untyped-def]
+    """The same loop into memory of its own: no room to look for, nothing claimed or published."""
+    state = state_at(state_address)
+    out = out_at(out_address)
+    for i in range(count):
+        _step(state, out, commands, i, count, targets, order_ids)
 
 
 class RingEngine:

@@ -2,8 +2,7 @@
 
 import pytest
 
-from bench import core
-from bench.yardstick import book, text, workload
+from bench.yardstick import book, measure, text, workload
 from bench.yardstick.workload import SCENARIOS
 
 
@@ -11,14 +10,14 @@ from bench.yardstick.workload import SCENARIOS
 def test_the_whole_engine_reports_what_a_plain_book_reports(name: str) -> None:
     chosen = workload.scenario(name)
     expected = text.digest(book.replay(workload.make(chosen, orders=20_000)))
-    assert core.measure(chosen, runs=1, orders=20_000)["sha256"] == expected
+    assert measure.measure(chosen, runs=1, orders=20_000)["sha256"] == expected
 
 
 def test_the_whole_engine_reproduces_the_published_hash_of_one_scenario_at_full_size() -> None:
-    assert core.measure(workload.scenario("normal"), runs=1)["sha256_ok"]
+    assert measure.measure(workload.scenario("normal"), runs=1)["sha256_ok"]
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=[s.name for s in SCENARIOS])
 def test_the_whole_engine_reproduces_every_published_hash(scenario: workload.Scenario) -> None:
-    assert core.measure(scenario, runs=1)["sha256_ok"], scenario.name
+    assert measure.measure(scenario, runs=1)["sha256_ok"], scenario.name
