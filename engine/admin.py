@@ -2,7 +2,7 @@
 
 from engine.accounts import available, find_account, find_balance
 from engine.apply import apply_event, bust_event_at, event_at, is_busted
-from engine.checks import BOOK_FULL, INSUFFICIENT_FUNDS, MALFORMED, NONE
+from engine.checks import BOOK_FULL, INSUFFICIENT_FUNDS, MALFORMED, NONE, holds_both
 from engine.compose import head_word, open_event, parties_word, reject
 from engine.memory import LARGEST
 from engine.orders import EITHER_SIDE, UNKNOWN_ORDER, cancel_all
@@ -24,6 +24,15 @@ BY_RISK = int(Reason.RISK)
 NOBODY = NO_ACCOUNT  # the parties' word of an event without an account
 
 
+@inline
+def _has_no_room(state, account, asset):
+    """Would a deposit begin an account or a balance for which there is no cell?"""
+    is_full = state.balance_count >= state.max_balances
+    if account < 0:
+        return is_full or state.account_count * 2 > state.account_mask
+    return is_full and find_balance(state, account, asset) < 0
+
+
 @outline
 def decide_deposit(state, out, command, account):
     """Credit an account; the first accepted deposit begins it (account -1 here)."""
@@ -33,7 +42,7 @@ def decide_deposit(state, out, command, account):
         reason = MALFORMED
     elif amount > MAX_SUPPLY - asset_at(state, command.symbol).supply:
         reason = SUPPLY_EXCEEDED
-    elif state.balance_count >= state.max_balances or (account < 0 and state.account_count * 2 > state.account_mask):
+    elif _has_no_room(state, account, command.symbol * 1):
         reason = BOOK_FULL
     if reason != NONE:
         apply_event(state, reject(state, out, command, reason, 0))
@@ -110,9 +119,8 @@ def _bust_is_sound(state, address):
     instrument = instrument_at(state, asked.symbol)
     if asked.price_ticks > LARGEST // instrument.tick_lot_quote_units:  # its band may have been another then
         return False
-    for asset in (instrument.base * 1, instrument.quote * 1):  # a trade began them: no bust fills the table
-        if find_balance(state, taker, asset) < 0 or find_balance(state, maker, asset) < 0:
-            return False
+    if not holds_both(state, taker, asked.symbol * 1) or not holds_both(state, maker, asked.symbol * 1):
+        return False  # a trade would have begun these balances: no bust fills the table
     base_supply = asset_at(state, instrument.base).supply
     quote_supply = asset_at(state, instrument.quote).supply
     lot_cost = asked.price_ticks * instrument.tick_lot_quote_units

@@ -3,7 +3,7 @@
 Nothing is multiplied past 63 bits: what an order freezes is compared by division.
 """
 
-from engine.accounts import available
+from engine.accounts import available, find_balance
 from engine.book import frozen_alone, is_priced, is_waiting_type, order_frozen
 from engine.levels import has_level_room
 from engine.memory import LARGEST
@@ -178,6 +178,16 @@ def freed_by(state, old, asset):
     return freed
 
 
+@outline
+def holds_both(state, account, symbol):
+    """Has the account a balance of base and of quote already, so that no trade of its own begins one?"""
+    instrument = instrument_at(state, symbol)
+    return (
+        find_balance(state, account, instrument.base * 1) >= 0
+        and find_balance(state, account, instrument.quote * 1) >= 0
+    )
+
+
 @inline
 def is_full(state, account, symbol, rests, before, before_here):
     """Would one order more overfill a pool or, where it may rest, its account, its symbol or the levels?
@@ -188,7 +198,7 @@ def is_full(state, account, symbol, rests, before, before_here):
     instrument = instrument_at(state, symbol)
     if state.order_count + before >= state.max_orders - 1:
         return True
-    if state.balance_count >= state.max_balances:
+    if state.balance_count >= state.max_balances and not holds_both(state, account, symbol):
         return True
     if not rests:
         return False  # it ends at once: a full book can still be traded away

@@ -368,7 +368,7 @@ class State:
             "clients": _table_cells(limits.max_orders),
             "busted": _table_cells(limits.max_busted),
         }
-        # No order is let in once there are max_balances, but each that was may still begin one: a cell is always free.
+        # Once there are max_balances nothing that may begin one is let in, but what was may: a cell is always free.
         assert cells["balances"] >= limits.max_balances + limits.max_orders
         sizes = {
             "orders": limits.max_orders * ORDER_SIZE,
