@@ -7,6 +7,7 @@ sources of every module with kernels and the versions involved: an edit anywhere
 import hashlib
 import os
 import platform
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +41,10 @@ if "NUMBA_CACHE_DIR" not in os.environ:
     _base = Path(os.environ.get("MATCHLINE_CACHE", ROOT / "var" / "cache"))
     os.environ["NUMBA_CACHE_DIR"] = str(_base / f"numba-{cache_key()}")
 
-import numba  # noqa: E402  (the cache folder must be named first)
+import llvmlite.binding as llvm  # noqa: E402  (the cache folder must be named before numba is there)
+import numba  # noqa: E402
+from numba.core import cgutils  # noqa: E402
+from numba.extending import intrinsic  # noqa: E402
 
 BOUNDSCHECK = os.environ.get("NUMBA_BOUNDSCHECK") == "1"
 
@@ -57,6 +61,50 @@ def kernel_of(*signatures: object) -> Any:
     return numba.njit(list(signatures), cache=True, nogil=True, error_model="numpy")
 
 
-def outline_of(*signatures: object) -> object:
-    """An out-of-line piece with explicit signatures: literal arguments do not make further copies of it."""
-    return numba.njit(list(signatures), cache=True, error_model="numpy")
+def outline_of(signature: Any) -> Callable[[Callable[..., Any]], Any]:
+    """An out-of-line piece with one explicit signature, compiled once and called by its address.
+
+    Numba links what a function calls into that function and optimises it all again: with pieces as large as the
+    engine's `apply` that would make up most of the time to compile. Callers see only a symbol here, which is bound
+    at import, to code compiled or loaded before the callers are. A call can't raise.
+    """
+
+    def decorate(function: Callable[..., Any]) -> Any:
+        dispatcher = numba.njit([signature], cache=True, error_model="numpy")(function)
+        compiled = dispatcher.overloads[signature.args]
+        symbol = f"matchline.{function.__module__}.{function.__qualname__}"
+        address = compiled.library.get_pointer_to_function(compiled.fndesc.llvm_func_name)
+        llvm.add_symbol(symbol, address)
+        return _call_of(symbol, signature, dispatcher)
+
+    return decorate
+
+
+def _call_of(symbol: str, signature: Any, dispatcher: Any) -> Any:
+    """An intrinsic that calls the function at a symbol, by Numba's own calling convention."""
+
+    def codegen(context: Any, builder: Any, _: Any, values: Any) -> Any:
+        convention = context.call_conv
+        kind = convention.get_function_type(signature.return_type, signature.args)
+        target = cgutils.get_or_insert_function(builder.module, kind, symbol)
+        result = cgutils.alloca_once(builder, kind.args[0].pointee)
+        raised = cgutils.get_null_value(kind.args[1])  # nothing raises, so nothing is written there
+        packed = context.get_arg_packer(signature.args).as_arguments(builder, values)
+        builder.call(target, [result, raised, *packed])
+        return context.get_returned_value(builder, signature.return_type, builder.load(result))
+
+    def typed() -> tuple[Any, Any]:
+        return signature, codegen
+
+    call = intrinsic(_TAKING[len(signature.args)](typed))
+    call.dispatcher = dispatcher  # its code has to outlive every caller's
+    return call
+
+
+# An intrinsic's arguments are those of a Python function.
+_TAKING: dict[int, Callable[[Callable[[], Any]], Callable[..., Any]]] = {
+    2: lambda typed: lambda typingctx, a, b: typed(),
+    3: lambda typed: lambda typingctx, a, b, c: typed(),
+    4: lambda typed: lambda typingctx, a, b, c, d: typed(),
+    5: lambda typed: lambda typingctx, a, b, c, d, e: typed(),
+}
