@@ -21,12 +21,14 @@ from ringbuf.codes import (
     HAS_QTY,
     HAS_STOP_PRICE,
     HAS_TRAIL,
+    NO_ACCOUNT,
     NO_ID,
     NO_SYMBOL,
     Op,
     OrderType,
     Side,
     Stp,
+    SymbolState,
     Tif,
 )
 from ringbuf.records import COMMAND
@@ -104,7 +106,7 @@ def deposits(accounts: Any, first_id: int = 0, assets: tuple[int, ...] = (BASE, 
 
 def times(count: int) -> np.ndarray:
     """Commands that do nothing but use up a sequence."""
-    return commands(count, Op.TIME, 0xFFFFFFFF, NO_ID, symbol=NO_SYMBOL)
+    return commands(count, Op.TIME, NO_ACCOUNT, NO_ID, symbol=NO_SYMBOL)
 
 
 def begun(*parts: np.ndarray, holders: int = 1) -> np.ndarray:
@@ -286,17 +288,16 @@ def stops_of_one_print(count: int) -> Flow:
 def trailing_in_the_way(count: int) -> Flow:
     """As many trailing stops as a symbol takes, half of them far away and older, and a rising market that the other
     half follows at every print."""
-    most = Limits().max_symbol_trailing
-    half = most // 2
+    most, own = Limits().max_symbol_trailing, Limits().max_account_trailing
     at = np.arange(most)
-    far = at < half
+    far = at < most // 2
     trailing = orders(
-        most, FIRST, 10 + at, SELL, np.where(far, MIDDLE // 2, 10), order_type=OrderType.TRAILING_STOP,
+        most, FIRST + at // own, 10 + at, SELL, np.where(far, MIDDLE // 2, 10), order_type=OrderType.TRAILING_STOP,
         mask=HAS_QTY | HAS_STOP_PRICE | HAS_TRAIL, stop_price_ticks=np.where(far, MIDDLE - 1, 1),
     )  # fmt: skip
     prints = min(count, 200)
     asks = orders(prints + 1, VICTIM, 10 + np.arange(prints + 1), SELL, MIDDLE + np.arange(prints + 1))
-    setup = begun(asks, markets(1, TAKER, 10, BUY, 1), trailing)
+    setup = begun(asks, markets(1, TAKER, 10, BUY, 1), trailing, holders=most // own)
     return Flow(setup, markets(prints, TAKER, 20, BUY, 1), events_max=2)
 
 
@@ -307,6 +308,30 @@ def one_moment(count: int) -> Flow:
     gone = orders(count, account, client_id, SELL, scattered(count, HIGHEST), mask=mask, tif=Tif.GTD, expire_ts_ns=1000)
     asked = orders(10, VICTIM, 10 + np.arange(10), BUY, 1, ts_ns=995 + np.arange(10))
     return Flow(begun(gone, holders=holders_for(count)), asked, roomy(count))
+
+
+# --- a symbol's end, an auction's end ---------------------------------------------------------------------------------
+
+
+def delisting(count: int) -> Flow:
+    """A symbol is delisted while very many orders stand in it, each at an isolated price: they end in steps."""
+    account, client_id = spread_out(count)
+    placed = orders(count, account, client_id, SELL, scattered(count, HIGHEST))
+    asked = commands(1, Op.DELIST_INSTRUMENT, NO_ACCOUNT, NO_ID, symbol=0)
+    return Flow(begun(placed, holders=holders_for(count)), asked, roomy(count), events_max=1)
+
+
+def uncross(count: int) -> Flow:
+    """An auction ends in which every order crosses every other one, each at a price of its own."""
+    half = count // 2
+    account, client_id = spread_out(count)
+    at = np.arange(count)
+    price = np.where(at % 2 == 0, MIDDLE + count - at, MIDDLE - count + at)
+    made = orders(count, account, client_id, BUY, price)
+    made["side"] = at % 2
+    state = commands(1, Op.STATE, NO_ACCOUNT, NO_ID, symbol=0, symbol_state=SymbolState.AUCTION)
+    resumed = commands(1, Op.RESUME, NO_ACCOUNT, NO_ID, symbol=0)
+    return Flow(begun(state, made[: 2 * half], holders=holders_for(count)), resumed, roomy(count), events_max=1)
 
 
 # --- hashes ----------------------------------------------------------------------------------------------------------
@@ -387,6 +412,8 @@ FLOWS: dict[str, Callable[[int], Flow]] = {
     "stops of one print": stops_of_one_print,
     "trailing stops in the way": trailing_in_the_way,
     "expiries at one nanosecond": one_moment,
+    "delisting of a full symbol": delisting,
+    "uncross of a full auction": uncross,
     "order ids left open until they wrap": ids_wrap,
     "client ids that meet, seed known": lambda count: ids_that_meet(count, known_seed=True),
     "client ids that meet, seed secret": lambda count: ids_that_meet(count, known_seed=False),

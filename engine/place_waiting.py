@@ -7,7 +7,7 @@ from engine.checks import BOOK_FULL, INSUFFICIENT_FUNDS, MALFORMED, NONE, freed_
 from engine.compose import add_flag, reject
 from engine.idmap import find_client
 from engine.orders import UNKNOWN_ORDER
-from engine.state import PAIRED, instrument_at, order_at
+from engine.state import PAIRED, instrument_at, order_at, terms_at
 from engine.steps import trigger
 from engine.waiting import is_reached
 from ringbuf.codes import CMD_PAIRED, FLAG_RESTS, OrderType, Side
@@ -28,16 +28,26 @@ def _pair_reason(state, command, account, pair):
 
 
 @outline
+def _trails_enough(state, symbol, account, old):
+    """Has the symbol as many trailing stops as it takes, or the account as many of them as one may have?"""
+    own = 0
+    all_of_them = 0
+    slot = instrument_at(state, symbol).trail_head * 1
+    while slot != 0:
+        if slot != old:
+            all_of_them += 1
+            if order_at(state, slot).account == account:
+                own += 1
+        slot = terms_at(state, slot).trail_next * 1
+    return all_of_them >= state.max_symbol_trailing or own >= state.max_account_trailing
+
+
+@outline
 def _is_full(state, command, account, old):
     """Has a table no room for one more that waits?"""
     symbol = command.symbol * 1
-    trailing = instrument_at(state, symbol).trail_count
-    before_here = 0
-    if old != 0 and order_at(state, old).symbol == symbol:
-        before_here = -1
-        if order_at(state, old).order_type == TRAILING_STOP:
-            trailing -= 1
-    if command.order_type == TRAILING_STOP and trailing >= state.max_symbol_trailing:
+    before_here = -1 if old != 0 and order_at(state, old).symbol == symbol else 0
+    if command.order_type == TRAILING_STOP and _trails_enough(state, symbol, account, old):
         return True
     return is_full(state, account, symbol, True, -1 if old != 0 else 0, before_here)
 

@@ -53,6 +53,7 @@ STATE = np.dtype(
         ("max_events", "<i8"),  # one command may emit
         ("max_account_orders", "<i8"),
         ("max_symbol_trailing", "<i8"),
+        ("max_account_trailing", "<i8"),  # of one symbol
         ("max_balances", "<i8"),
         # multipliers of the hashes, see engine.mixing: they say where things lie, never what happens
         ("key_mix", "<i8"),
@@ -346,6 +347,7 @@ class Limits:
     max_events: int = 16384
     max_account_orders: int = 8000
     max_symbol_trailing: int = 1024
+    max_account_trailing: int = 128
 
 
 def _table_cells(entries: int) -> int:
@@ -393,7 +395,7 @@ class State:
             self.record[name] = table.ctypes.data
         for name in ("max_orders", "max_levels", "max_nodes", "max_instruments", "max_assets", "max_events"):
             self.record[name] = getattr(limits, name)
-        for name in ("max_account_orders", "max_symbol_trailing", "max_balances"):
+        for name in ("max_account_orders", "max_symbol_trailing", "max_account_trailing", "max_balances"):
             self.record[name] = getattr(limits, name)
         self.record["key_mix"], self.record["owner_mix"] = mixes(seed)
         masks = (("account", "accounts"), ("balance", "balances"), ("id", "ids"), ("client", "clients"))

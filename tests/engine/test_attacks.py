@@ -304,6 +304,16 @@ def test_a_symbol_full_of_trailing_stops_refuses_the_next_and_takes_other_orders
     accepted(engine, orders(1, VICTIM, 11, SELL, MIDDLE))
 
 
+def test_one_account_cannot_take_all_of_a_symbols_trailing_stops() -> None:
+    engine = Engine(Limits(max_symbol_trailing=5, max_account_trailing=2))
+    terms = {"order_type": OrderType.TRAILING_STOP, "mask": HAS_QTY | HAS_STOP_PRICE | HAS_TRAIL, "stop_price_ticks": 5}
+    engine.run(begun(orders(2, FIRST, 10 + np.arange(2), SELL, 7, **terms)))
+    refused(engine, orders(1, FIRST, 20, SELL, 7, **terms))
+    accepted(engine, orders(1, VICTIM, 10, SELL, 7, **terms))
+    accepted(engine, cancels(FIRST, 21, np.array([10])))
+    accepted(engine, orders(1, FIRST, 22, SELL, 7, **terms))
+
+
 def test_a_full_table_of_accounts_or_balances_refuses_deposits_that_begin_one() -> None:
     engine = Engine(Limits(max_accounts=8, max_balances=64))
     engine.run(np.concatenate([listing(), deposits(10 + np.arange(8))]))

@@ -13,6 +13,7 @@ class TableLimits:
     max_account_orders: int = 4000
     max_accounts: int = 4096
     max_symbol_trailing: int = 1000
+    max_account_trailing: int = 500  # of one symbol
     max_instruments: int = 64
     max_assets: int = 64
 
@@ -20,8 +21,8 @@ class TableLimits:
 ROOMY = TableLimits()
 # Most of what is refused here is refused with book_full.
 TIGHT = TableLimits(
-    max_orders=20, max_levels=13, max_account_orders=7, max_symbol_trailing=2, max_accounts=8, max_instruments=6,
-    max_assets=5
+    max_orders=20, max_levels=13, max_account_orders=7, max_symbol_trailing=3, max_account_trailing=2, max_accounts=8,
+    max_instruments=6, max_assets=5
 )  # fmt: skip
 # Three steps and a taker has said all. (Suspensions end every order all the same.)
 FEW_EVENTS = TableLimits(max_events=7, max_account_orders=6)

@@ -161,7 +161,8 @@ def _is_full(engine: "ReferenceEngine", order: Order, others: list[Order], has_r
     if mine >= limits.max_account_orders or (most is not None and here >= most):
         return True
     trailing = [o for o in others if o.instrument is order.instrument and o.order_type == "trailing_stop"]
-    if order.trail is not None and len(trailing) >= limits.max_symbol_trailing:
+    own = sum(other.account == order.account for other in trailing)
+    if order.trail is not None and (len(trailing) >= limits.max_symbol_trailing or own >= limits.max_account_trailing):
         return True
     return not has_room
 
