@@ -10,7 +10,7 @@ from ringbuf.jit import inline, outline
 import numpy as np
 
 from consumers.marketdata.dirty import DIRTY_AUCTION, mark_dirty
-from consumers.marketdata.tables import GOLDEN, HEIGHT, level_at, link_address, order_at, symbol_at
+from consumers.marketdata.tables import HEIGHT, level_at, link_address, order_at, symbol_at
 from ringbuf.atomics import load_u32, store_u32
 from ringbuf.codes import SymbolState
 # isort: on
@@ -61,8 +61,8 @@ def _search(t, first, key):
 
 
 @inline
-def _height_of(key):
-    bits = (key * GOLDEN) >> 30
+def _height_of(t, key):
+    bits = (key * t.height_mix) >> 30
     height = 1
     while height < HEIGHT and bits & 3 == 0:
         height += 1
@@ -86,7 +86,7 @@ def level_for(t, symbol, side, price_ticks):
     level.mark = 0
     level.symbol = symbol
     level.side = side
-    for height in range(_height_of(key)):
+    for height in range(_height_of(t, key)):
         before = load_u32(t.path_at + height * 4)
         store_u32(link_address(t, slot, height), load_u32(link_address(t, before, height)))
         store_u32(link_address(t, before, height), slot)
@@ -100,7 +100,7 @@ def unlink(t, slot):
     symbol = symbol_at(t, level.symbol)
     first = np.int64(symbol.asks) if level.side != 0 else np.int64(symbol.bids)
     _search(t, first, level.key)
-    for height in range(_height_of(level.key)):
+    for height in range(_height_of(t, level.key)):
         before = load_u32(t.path_at + height * 4)
         if load_u32(link_address(t, before, height)) == slot:
             store_u32(link_address(t, before, height), load_u32(link_address(t, slot, height)))

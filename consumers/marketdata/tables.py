@@ -11,6 +11,7 @@ copied into one twice as long (`Tables.grow`).
 # isort: off
 from ringbuf.jit import inline, kernel_of
 
+import secrets
 from typing import Any
 
 import numpy as np
@@ -132,6 +133,7 @@ TABLES = np.dtype(
             "epoch", "mseq", "second", "command", "at", "out_used", "bust_at", "late_used", "active_used",
             "touched_used", "dirty_used", "symbols_used", "orders_next", "orders_free", "orders_used", "levels_next",
             "levels_free", "levels_used", "minutes_next", "minutes_free", "minutes_used",
+            "height_mix",  # secret: who knew which prices stand high could choose ten thousand that do not
         )
     ]
 )  # fmt: skip
@@ -191,6 +193,7 @@ class Tables:
         self.record = np.zeros(1, TABLES)
         self.address = int(self.record.ctypes.data)
         self.record["epoch"] = epoch & 0xFFFFFFFF
+        self.record["height_mix"] = secrets.randbits(62) | 1
         self.record["orders_next"] = self.record["levels_next"] = self.record["minutes_next"] = 1
         for pool, length in (("orders", 1024), ("levels", 1024), ("minutes", 256), ("symbols", 4)):
             self._lengthen(pool, length)
