@@ -4,8 +4,6 @@ Every flow of `bench.attack_flows` runs in a fresh engine, several times; of a c
 so that what else the host does is left out as far as it can be. No ring, no reader: the engine alone.
 """
 
-import os
-import platform
 from collections.abc import Callable
 from typing import Any
 
@@ -13,6 +11,7 @@ import numpy as np
 
 from bench.attack_flows import FLOWS, Flow
 from bench.attack_run import TURN, TimedEngine
+from bench.conditions import conditions
 
 COUNT, COUNT_QUICK = 100_000, 10_000
 COUNTS = {
@@ -61,33 +60,19 @@ def figures(turns: np.ndarray) -> dict[str, int]:
     }
 
 
-def measure(quick: bool = False, tell: Callable[[str], None] = lambda line: None) -> dict[str, Any]:
-    """Every flow, by name; `tell` gets a line as each is done."""
+def run(quick: bool = False, tell: Callable[[str], None] = lambda line: None) -> dict[str, Any]:
+    """Every flow, by name, and the conditions; `tell` gets a line as each is done."""
     found: dict[str, Any] = {}
+    passes = PASSES_QUICK if quick else PASSES
     for name, make in FLOWS.items():
         flow = make(COUNT_QUICK if quick else COUNTS.get(name, COUNT))
-        passes = PASSES_QUICK if quick else PASSES
         result = figures(shortest([timed(flow) for _ in range(passes)]))
-        found[name] = result
+        found[name.replace(",", "").replace(" ", "_")] = result
         line = f"{name:<38} {result['commands']:>8} commands  median {result['median_ns']:>7} ns"
         line += f"  p99.9 {result['p999_ns']:>9}  worst {result['worst_ns']:>9} ({result['worst_events']} events)"
         if result["steps"]:
             line += f"  {result['most_steps_of_a_command']} steps {result['worst_steps_ns']}"
             line += f", longest {result['longest_step_ns']}"
         tell(line)
-    return {
-        "flows": found,
-        "conditions": {
-            "python": platform.python_version(),
-            "cores": len(os.sched_getaffinity(0)),
-            "load_average": round(os.getloadavg()[0], 2),
-            "passes": PASSES_QUICK if quick else PASSES,
-            "clock": "round every command and every step; of each the shortest of the passes",
-        },
-    }
-
-
-if __name__ == "__main__":
-    import sys
-
-    measure("--quick" in sys.argv, tell=lambda line: print(line, flush=True))
+    clock = f"round every command and step; of each the shortest of {passes} passes"
+    return {**found, "conditions": conditions(quick=quick, clock=clock)}

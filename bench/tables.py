@@ -162,6 +162,19 @@ def latency(figures: dict[str, Any]) -> str:
     return table(["engine waits by", "asked, a second", "reached", "µs since", *_POINTS], rows)
 
 
+def attacks(figures: dict[str, Any]) -> str:
+    """What the worst command of each attack takes, and the steps that it sets going."""
+    rows = []
+    for name, found in figures.items():
+        times = [number(found["median_ns"]), number(found["p999_ns"]), f"{found['worst_ns'] / 1_000:.1f}"]
+        steps = [f"{found['longest_step_ns'] / 1_000:.1f}", f"{found['worst_steps_ns'] / 1_000_000:.2f}"]
+        steps = [number(found["most_steps_of_a_command"]), *steps] if found["steps"] else ["–"] * 3
+        label = name.replace("_", " ")
+        rows.append([label, number(found["commands"]), *times, number(found["worst_events"]), *steps])
+    command = ["commands", "median, ns", "p99.9, ns", "worst, µs", "its events"]
+    return table(["attack", *command, "most steps of a command", "longest, µs", "all of them, ms"], rows)
+
+
 def conditions(found: dict[str, Any]) -> str:
     """One line."""
     quick = " `--quick`: few runs." if found.get("quick") else ""
@@ -179,6 +192,7 @@ _TABLES: dict[str, Callable[..., str]] = {
     "ring": ring,
     "hop": hop,
     "latency": latency,
+    "attacks": attacks,
 }
 
 
