@@ -66,8 +66,11 @@ def outline_of(signature: Any) -> Callable[[Callable[..., Any]], Any]:
 
     Numba links what a function calls into that function and optimises it all again: with pieces as large as the
     engine's `apply` that would make up most of the time to compile. Callers see only a symbol here, which is bound
-    at import, to code compiled or loaded before the callers are. A call can't raise.
+    at import, to code compiled or loaded before the callers are. A call can't raise: where indices are checked, which
+    is said by raising, functions are linked as Numba does.
     """
+    if BOUNDSCHECK:
+        return numba.njit([signature], cache=True, error_model="numpy")
 
     def decorate(function: Callable[..., Any]) -> Any:
         dispatcher = numba.njit([signature], cache=True, error_model="numpy")(function)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from engine.core import Engine
+from engine.core import Engine, HistoryError
 from tests.engine.fast import FastEngine
 from tests.engine.model import tables_of
 from tests.reference.features import ALL
@@ -30,6 +30,21 @@ def follow(seed: int, count: int, limits: TableLimits) -> None:
 )
 def test_the_events_alone_give_the_state_after_every_command(limits: TableLimits, seed: int) -> None:
     follow(seed, 1_500, limits)
+
+
+def test_a_history_with_a_gap_is_refused_at_the_first_event_behind_it() -> None:
+    engine, source = FastEngine(instruments(ALL), tables_of(ROOMY)), CommandStream(53, ALL)
+    for _ in range(50):
+        source.saw(answer(engine, source.next()))
+    events = np.concatenate(engine.records)
+    folded = Engine(engine.engine.limits)
+    with pytest.raises(HistoryError, match="^event 31 does not follow from the state at 29$"):
+        folded.apply(np.delete(events, 29))
+    assert folded.seq == 29
+    with pytest.raises(HistoryError, match="^event 29 does not follow from the state at 29$"):
+        folded.apply(events[28:])
+    folded.apply(events[29:])
+    assert folded.state_hash() == engine.engine.state_hash()
 
 
 @pytest.mark.long

@@ -146,6 +146,18 @@ def test_a_change_by_the_name_of_a_delisted_symbol_is_refused() -> None:
     assert story.engine.run(change)["reason"].tolist() == [Reason.UNKNOWN_SYMBOL]
 
 
+@pytest.mark.parametrize("field", ["base", "quote", "lot_base_units", "tick_lot_quote_units"])
+def test_a_change_of_what_is_fixed_is_malformed_though_no_text_can_ask_for_it(field: str) -> None:
+    story = Story()
+    story.engine.run(build_catalog({"asset": [{"name": "EUR", "decimals": 2}], "instrument": []}).seed_commands())
+    assert story.engine.header()["asset_count"] == 3
+    change = build_catalog(INSTRUMENTS).seed_commands()[-1:].copy()
+    change["op"] = Op.CHANGE_INSTRUMENT
+    terms = change.view(COMMAND_LIST_INSTRUMENT)
+    terms[field] = 2 if field in ("base", "quote") else terms[field] * 10
+    assert story.engine.run(change)["reason"].tolist() == [Reason.MALFORMED]
+
+
 def test_states_that_differ_in_a_changed_term_have_different_hashes() -> None:
     hashes = set()
     for price_max_ticks in (500, 501, 501):

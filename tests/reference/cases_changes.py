@@ -171,6 +171,32 @@ CASES = [
         {"1 USD": "1000.00 0.00", "2 ETH": "10.000 0.000"},
     ),
     case(
+        "orders hit before a volatility halt, which have not entered yet, end with their symbol too",
+        "delist states band stop",
+        """
+        state state=open reference_price=20 band_ppm=50000
+        > state state=open reference_price=20.0 band_ppm=50000
+        place 2:3 sell limit 0.1@20
+        > accepted 2:3#9 sell limit 0.1@20.0
+        place 2:4 sell limit 0.1@22
+        > accepted 2:4#10 sell limit 0.1@22.0
+        place 1:3 buy stop_limit 0.1@15 stop_price=20
+        > accepted 1:3#11 buy stop_limit 0.1@15.0 stop_price=20.0
+        place 1:4 buy limit 0.2@22
+        > accepted 1:4#12 buy limit 0.2@22.0
+        > trade 1:4#12 buy 0.1@20.0 leaves=0.1 maker=2#9:0.0
+        > cancelled 1:4#12 volatility 0.1
+        > halted volatility
+        delist_instrument
+        > delisted
+        > cancelled 2:4#10 delisted 0.1
+        > cancelled 1:3#11 delisted 0.1
+        mass_cancel 1:5
+        > mass_cancelled 1:5 0 symbol=-
+        """,
+        {"1 USD": "998.00 0.00", "2 ETH": "9.900 0.000"},
+    ),
+    case(
         "a trade of a delisted symbol may still be busted",
         "delist",
         """

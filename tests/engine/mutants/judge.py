@@ -18,7 +18,9 @@ SUITE = (
     "tests/engine/test_cases.py",
     "tests/engine/test_prices.py",
     "tests/engine/test_refusals.py",
+    "tests/engine/test_group.py",
     "tests/engine/test_model.py",
+    "tests/engine/test_delisting.py",
     "tests/engine/test_apply.py",
     "tests/engine/test_snapshot.py",
 )
