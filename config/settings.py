@@ -93,6 +93,15 @@ class ConsumerSettings:
 
 
 @dataclass(frozen=True)
+class SnapshotSettings:
+    """The replica writes a snapshot after so many events or seconds with something new, and keeps the newest few."""
+
+    events: int = 2_000_000
+    seconds: int = 300
+    keep: int = 3
+
+
+@dataclass(frozen=True)
 class RiskSettings:
     """Limits of each account; 0 = no limit. Without limits risk only alerts.
 
@@ -135,6 +144,7 @@ class Settings:
     ring: RingSettings = field(default_factory=RingSettings)
     journal: JournalSettings = field(default_factory=JournalSettings)
     consumers: ConsumerSettings = field(default_factory=ConsumerSettings)
+    snapshots: SnapshotSettings = field(default_factory=SnapshotSettings)
     risk: RiskSettings = field(default_factory=RiskSettings)
     ports: PortSettings = field(default_factory=PortSettings)
     sinks: tuple[SinkSettings, ...] = ()
@@ -204,7 +214,7 @@ def _check(settings: Settings) -> None:
         ("consumers.bulk_wait", settings.consumers.bulk_wait),
     ):
         _one_of(name, value, WAITS)
-    for section in ("engine", "ring", "journal", "consumers"):
+    for section in ("engine", "ring", "journal", "consumers", "snapshots"):
         for key, value in vars(getattr(settings, section)).items():
             if type(value) is int and value <= 0:
                 raise ConfigError(f"{section}.{key}", f"expected above 0, not {value}")

@@ -80,7 +80,7 @@ class Pace:
 
 
 # These commit to disk: a commit costs them about as much as a hundred events, so events come together first.
-BULK_CONSUMERS = frozenset({"orders", "balances", "settlement"})
+BULK_CONSUMERS = frozenset({"orders", "balances", "settlement", "replica"})
 
 
 def run(consumer: Consumer, context: "Context", gates: bool = False, ahead: bool = False) -> int:

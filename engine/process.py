@@ -13,29 +13,16 @@ from types import FrameType
 import numpy as np
 
 from config.context import Context
-from config.settings import EngineSettings
 from engine.compose import OUT
+from engine.limits import limits_of
 from engine.recovery import RecoveryError, recover
 from engine.serve import find_positions, scratch_command, serve_command, serve_turn
-from engine.state import Limits, State
+from engine.state import State
 from ringbuf.lanes import Lanes
 from ringbuf.ring import Ring
 
 IDLE_WAIT_NS = 10_000_000
 FULL_WAIT_S = 0.0005
-
-
-def limits_of(settings: EngineSettings) -> Limits:
-    """Table sizes of a configuration. Two accounts' orders fit one command: a bust may suspend both of its parties."""
-    return Limits(
-        max_orders=settings.max_orders,
-        max_accounts=settings.max_accounts,
-        max_balances=settings.max_balances,
-        max_instruments=settings.max_instruments,
-        max_assets=settings.max_assets,
-        max_events=settings.max_events,
-        max_account_orders=(settings.max_events - 384) // 2,
-    )
 
 
 class _Serving:
@@ -97,13 +84,17 @@ class _Serving:
         self.stopping = True
 
 
+def _say(line: str) -> None:
+    print(f"engine: {line}", file=sys.stderr)
+
+
 def main(context: Context) -> int:
     """Run until told to stop; 0, or 1 with the reason on standard error."""
     ring = Ring.attach(f"/{context.name}.events", "event")
     lanes = Lanes.attach(f"/{context.name}.lanes")
     began = time.perf_counter()
     try:
-        state = recover(limits_of(context.settings.engine), context.data, ring)
+        state = recover(limits_of(context.settings.engine), context.data, ring, _say)
     except RecoveryError as error:
         print(f"engine: no recovery: {error}", file=sys.stderr)
         return 1

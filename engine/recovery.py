@@ -1,5 +1,6 @@
-"""The engine's state from its history: the journal, then what the ring holds beyond it."""
+"""The engine's state from its history: the newest good snapshot, the journal after it, then the ring beyond that."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +8,7 @@ import numpy as np
 from consumers.journal.reader import JournalReader
 from engine.apply import apply_events
 from engine.mixing import secret_seed
+from engine.snapshots import newest_good
 from engine.state import Limits, State
 from ringbuf.ring import Ring
 
@@ -25,12 +27,16 @@ def _fold(state: State, events: np.ndarray, source: str) -> None:
         raise RecoveryError(f"{source}: event {int(events[done]['seq'])} does not follow from the state at {at}")
 
 
-def recover(limits: Limits, data: Path, ring: Ring) -> State:
-    """State at the ring's `published`. Raises RecoveryError or the journal's own error."""
-    state = State(limits, secret_seed())
+def recover(limits: Limits, data: Path, ring: Ring, say: Callable[[str], None]) -> State:
+    """State at the ring's `published`; says from where it began. Raises RecoveryError or the journal's own error."""
     published = ring.published
     with JournalReader(data) as journal:
-        seq, last = 1, min(journal.last, published)
+        found = newest_good(data, limits, ring.epoch, published, say)
+        state = found[0] if found else State(limits, secret_seed())
+        seq, last = int(state.record["seq"]) + 1, min(journal.last, published)
+        say(
+            f"from {f'the snapshot at {seq - 1}' if found else 'the beginning'}, journal to {last}, ring to {published}"
+        )
         while seq <= last:
             events = journal.read(seq, min(CHUNK, last - seq + 1))
             _fold(state, events, "journal")

@@ -41,6 +41,7 @@ class ProcessSpec:
 PROCESSES: tuple[ProcessSpec, ...] = (
     ProcessSpec("journal", "consumers.journal.process:main", 4, cursor="journal"),
     ProcessSpec("engine", "engine.process:main", 1),
+    ProcessSpec("replica", "engine.replica:main", 2, cursor="replica"),
     ProcessSpec("orders", "consumers.orders.process:main", 2, cursor="orders"),
     ProcessSpec("balances", "consumers.balances.process:main", 2, cursor="balances"),
     ProcessSpec("marketdata", "consumers.marketdata.process:main", 2, cursor="marketdata"),

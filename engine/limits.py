@@ -1,0 +1,17 @@
+"""Table sizes of a configuration: the same for the engine and for whoever applies its events."""
+
+from config.settings import EngineSettings
+from engine.state import Limits
+
+
+def limits_of(settings: EngineSettings) -> Limits:
+    """Two accounts' orders fit one command: a bust may suspend both of its parties."""
+    return Limits(
+        max_orders=settings.max_orders,
+        max_accounts=settings.max_accounts,
+        max_balances=settings.max_balances,
+        max_instruments=settings.max_instruments,
+        max_assets=settings.max_assets,
+        max_events=settings.max_events,
+        max_account_orders=(settings.max_events - 384) // 2,
+    )

@@ -1,0 +1,95 @@
+"""The replica: applies every event to a state of its own, and writes snapshots of it while the engine goes on.
+
+It reads what is durable, as the other consumers do, so no snapshot is ever ahead of the journal. What it holds follows
+from the newest good snapshot and the events after it, like the engine's own state after a restart.
+"""
+
+import logging
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from consumers.journal.reader import JournalReader
+from consumers.runtime import ConsumerError, run
+from engine.apply import apply_events
+from engine.limits import limits_of
+from engine.mixing import secret_seed
+from engine.snapshot import SnapshotError
+from engine.snapshots import newest_good, write_snapshot
+from engine.state import State
+
+if TYPE_CHECKING:
+    from config.context import Context
+
+log = logging.getLogger(__name__)
+
+NAME = "replica"
+
+
+class Replica:
+    """A consumer (see consumers.runtime) whose store is a folder of snapshots."""
+
+    def __init__(self) -> None:
+        self.name = NAME
+
+    def open(self, context: "Context") -> int:
+        """Begin from the newest good snapshot; returns its sequence, 0 where there is none."""
+        self._data = Path(context.data)
+        self._epoch = context.epoch
+        self._settings = context.settings.snapshots
+        limits = limits_of(context.settings.engine)
+        with JournalReader(self._data) as journal:
+            last = journal.last
+        found = newest_good(self._data, limits, self._epoch, last, log.warning)
+        self.state = found[0] if found else State(limits, secret_seed())
+        self._saved_seq = int(self.state.record["seq"])
+        self._saved_at = time.monotonic()
+        return self._saved_seq
+
+    def apply(self, events: np.ndarray) -> None:
+        """Fold whole commands' events into the state. Raises ConsumerError where one does not follow from it."""
+        events = np.ascontiguousarray(events)
+        done = apply_events(self.state.address, events.ctypes.data, len(events))
+        if done != len(events):
+            raise ConsumerError(f"event {int(events[done]['seq'])} does not follow from the replica's state")
+
+    def commit(self, sequence: int) -> None:
+        """A snapshot, where one is due."""
+        behind = sequence - self._saved_seq
+        if behind >= self._settings.events or self._is_time():
+            self._save()
+
+    def idle(self, now_ns: int) -> None:
+        """A snapshot of what came last, where it is time for one."""
+        if self._is_time():
+            self._save()
+
+    def close(self) -> None:
+        """A last snapshot, so that the next start has little to apply."""
+        self._save()
+
+    def _is_time(self) -> bool:
+        return time.monotonic() - self._saved_at >= self._settings.seconds
+
+    def _save(self) -> None:
+        """Write what is new. A disk that is full stops no trading: it is said, and tried again when the next is due."""
+        self._saved_at = time.monotonic()
+        seq = int(self.state.record["seq"])
+        if seq == self._saved_seq:
+            return
+        began = time.perf_counter()
+        try:
+            path = write_snapshot(self._data, self.state, self._epoch, self._settings.keep)
+        except (OSError, SnapshotError) as error:
+            log.error("replica: no snapshot at %d: %s", seq, error)
+            return
+        self._saved_seq = seq
+        size = path.stat().st_size
+        log.info("replica: %s, %d bytes in %.3f s", path.name, size, time.perf_counter() - began)
+
+
+def main(context: "Context") -> int:
+    """Run until told to stop; the exit code."""
+    return run(Replica(), context)

@@ -1,0 +1,59 @@
+"""The folder of snapshots, DATA/snapshots: which there are, the newest good one, which are kept.
+
+A file is called by the sequence that it stands at. Whoever begins from one takes the newest that is good and not ahead
+of the history; one that is not is passed over with a line that says why, for the one before it.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from engine.snapshot import SnapshotError, SnapshotInfo, load, save
+from engine.state import Limits, State
+
+FOLDER = "snapshots"
+ENDING = ".snapshot"
+DIGITS = 20  # so that names sort as sequences do
+
+
+def snapshot_path(data: Path, seq: int) -> Path:
+    """Where the snapshot at a sequence stands."""
+    return data / FOLDER / f"{seq:0{DIGITS}d}{ENDING}"
+
+
+def list_snapshots(data: Path) -> list[tuple[int, Path]]:
+    """(sequence, file) of all that there are, oldest first; none where there is no folder."""
+    found = sorted((data / FOLDER).glob(f"{'[0-9]' * DIGITS}{ENDING}"))
+    return [(int(path.name[:DIGITS]), path) for path in found]
+
+
+def newest_good(
+    data: Path, limits: Limits, epoch: int, last: int, passed_over: Callable[[str], None]
+) -> tuple[State, SnapshotInfo] | None:
+    """State of the newest good snapshot of this history that is not beyond sequence `last`; None if there is none.
+
+    passed_over: told of each that is no good, and why.
+    """
+    for seq, path in reversed(list_snapshots(data)):
+        try:
+            if seq > last:
+                raise SnapshotError(f"{path.name}: seq is {seq}, the history ends at {last}")
+            state, info = load(path, limits)
+            if (info.seq, info.epoch) != (seq, epoch):
+                raise SnapshotError(
+                    f"{path.name}: seq and epoch are {info.seq} and {info.epoch}, expected {seq} and {epoch}"
+                )
+        except (SnapshotError, OSError) as error:
+            passed_over(f"snapshot passed over: {error}")
+            continue
+        return state, info
+    return None
+
+
+def write_snapshot(data: Path, state: State, epoch: int, keep: int) -> Path:
+    """Save the state where its sequence says, then remove all but the newest `keep`. Raises OSError, SnapshotError."""
+    path = snapshot_path(data, int(state.record["seq"]))
+    path.parent.mkdir(exist_ok=True)
+    save(state, epoch, path)
+    for _, old in list_snapshots(data)[:-keep]:
+        old.unlink()
+    return path
