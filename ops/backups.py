@@ -1,0 +1,175 @@
+"""A backup: the journal up to a whole command, the newest good snapshot, and a list of every file with its hash.
+
+Stores, candles and reports are not in it: they follow from the journal, and every consumer makes its own again. The
+journal may be written meanwhile: the copy ends at the last whole command that it caught.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from config.errors import ConfigError
+from consumers.journal.format import JournalError, journal_folder, list_segments, timing_name
+from consumers.journal.repair import recover
+from consumers.journal.verify import verify
+from engine.snapshot import SnapshotError, describe
+from engine.snapshots import FOLDER, list_snapshots
+
+LIST = "backup.json"
+VERSION = 1
+UNREADY = "restoring"  # a restore copies into this folder, and moves what is whole to its place
+
+
+class BackupError(Exception):
+    """A backup that can't be made or used; names the file and what was expected of it."""
+
+
+@dataclass(frozen=True)
+class Backup:
+    """What a backup holds: the history of an epoch up to sequence `last`."""
+
+    epoch: int
+    last: int
+    snapshot: int  # sequence, 0 = none
+    files: int
+    bytes: int
+
+
+def back_up(data: Path, target: Path) -> Backup:
+    """Copy the history of a data directory, running or not. Raises ConfigError, BackupError, OSError."""
+    if not list_segments(journal_folder(data)):
+        raise ConfigError("--data", f"a data directory with a journal, not {data}")
+    if target.exists() and any(target.iterdir()):
+        raise ConfigError("DIR", f"a directory that is new or empty, not {target}")
+    journal_folder(target).mkdir(parents=True)
+    snapshot = _copy_snapshot(data, target)  # first: what is copied of the journal after it reaches beyond it
+    for path in list_segments(journal_folder(data)):
+        shutil.copyfile(path, journal_folder(target) / path.name)
+        timing = path.with_name(timing_name(int(path.stem)))
+        if timing.exists():
+            shutil.copyfile(timing, journal_folder(target) / timing.name)
+    last, epoch = _end_whole(target)
+    files = {name: _hash(target / name) for name in _names(target)}
+    size = sum((target / name).stat().st_size for name in files)
+    listed = {"matchline_backup": VERSION, "epoch": epoch, "last": last, "snapshot": snapshot, "sha256": files}
+    _write_safely(target / LIST, json.dumps(listed, indent=1))
+    return Backup(epoch, last, snapshot, len(files), size)
+
+
+def restore(source: Path, data: Path) -> Backup:
+    """Bring a backup's history into a data directory without one. Raises ConfigError, BackupError, OSError."""
+    listed = _read_list(source)
+    if list_segments(journal_folder(data)) or list_snapshots(data):
+        raise ConfigError("--data", f"a data directory without a history, not {data}")
+    files = listed["sha256"]
+    for name, expected in files.items():
+        _expect_hash(source / name, expected)
+    unready = data / UNREADY
+    shutil.rmtree(unready, ignore_errors=True)
+    for name, expected in files.items():
+        path = unready / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source / name, path)
+        _expect_hash(path, expected)
+        _sync(path)
+    verdict = verify(unready)
+    if not verdict.ok or verdict.last != listed["last"]:
+        raise BackupError(f"{data}: the journal ends at {verdict.last}, expected {listed['last']}; {verdict.problems}")
+    size = sum((unready / name).stat().st_size for name in files)
+    if (unready / FOLDER).exists():
+        (unready / FOLDER).rename(data / FOLDER)
+    journal_folder(unready).rename(journal_folder(data))  # from here on there is a history
+    unready.rmdir()
+    _sync(data)
+    return Backup(listed["epoch"], listed["last"], listed["snapshot"], len(files), size)
+
+
+def _copy_snapshot(data: Path, target: Path) -> int:
+    """The newest one with a good header; its sequence, 0 where there is none."""
+    for seq, path in reversed(list_snapshots(data)):
+        try:
+            describe(path)
+            (target / FOLDER).mkdir()
+            shutil.copyfile(path, target / FOLDER / path.name)
+        except (SnapshotError, FileNotFoundError):  # no good, or its time was over just now
+            shutil.rmtree(target / FOLDER, ignore_errors=True)
+            continue
+        return seq
+    return 0
+
+
+def _end_whole(target: Path) -> tuple[int, int]:
+    """Cut the copy at its last whole command; (last sequence, epoch)."""
+    try:
+        recover(journal_folder(target))
+    except JournalError as error:
+        raise BackupError(f"the journal is damaged: {error}") from error
+    for kept in journal_folder(target).glob("*.cut-*"):
+        kept.unlink()  # of a command that was being written; the original has it
+    verdict = verify(target)
+    if not verdict.ok:
+        raise BackupError(f"the journal is damaged: {'; '.join(verdict.problems)}")
+    return verdict.last, verdict.epoch
+
+
+def _names(folder: Path) -> Iterator[str]:
+    """Every file of a backup, from its folder on."""
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and path.name != LIST:
+            _sync(path)
+            yield str(path.relative_to(folder))
+
+
+def _hash(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _expect_hash(path: Path, expected: str) -> None:
+    if not path.is_file():
+        raise BackupError(f"{path} is missing, expected a file with SHA-256 {expected}")
+    found = _hash(path)
+    if found != expected:
+        raise BackupError(f"{path}: SHA-256 is {found}, expected {expected}")
+
+
+def _read_list(source: Path) -> dict[str, Any]:
+    path = source / LIST
+    try:
+        listed = json.loads(path.read_text())
+    except FileNotFoundError as error:
+        raise ConfigError("DIR", f"a backup (it has a {LIST}), not {source}") from error
+    except (ValueError, UnicodeDecodeError) as error:
+        raise BackupError(f"{path} is no JSON: {error}") from error
+    kinds = {"epoch": int, "last": int, "snapshot": int, "sha256": dict}
+    if not isinstance(listed, dict) or listed.get("matchline_backup") != VERSION:
+        raise BackupError(f"{path}: field matchline_backup is not {VERSION}")
+    for name, kind in kinds.items():
+        if not isinstance(listed.get(name), kind):
+            raise BackupError(f"{path}: field {name} is no {kind.__name__}")
+    for name in listed["sha256"]:
+        if Path(name).is_absolute() or ".." in Path(name).parts:
+            raise BackupError(f"{path}: field sha256 names {name!r}, expected a file within the backup")
+    return listed
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _write_safely(path: Path, text: str) -> None:
+    """There is either the whole file or none."""
+    temporary = path.with_suffix(".tmp")
+    temporary.write_text(text)
+    _sync(temporary)
+    temporary.replace(path)
+    _sync(path.parent)
