@@ -57,7 +57,6 @@ TABLES = {
     "ids": _Table(WORD),
     "clients": _Table(WORD),
     "busted": _Table(WORD),
-    "lanes": _Table(WORD, str(MAX_LANES)),
 }
 
 HEADER = np.dtype(
@@ -68,6 +67,7 @@ HEADER = np.dtype(
         ("size", "<i8"),  # bytes of the whole file
         ("epoch", "<i8"),  # of the history
         ("seq", "<i8"),  # last event in it
+        ("lanes", "<i8", (MAX_LANES,)),  # the table of that name: who only asks how far commands got needs no more
         *((name, "<i8") for name in LIMIT_NAMES),
         *((f"{name}_records", "<i8") for name in TABLES),
         ("state_hash", "S64"),
@@ -77,7 +77,7 @@ HEADER = np.dtype(
 )
 SEALED_BYTES = int(HEADER.fields["header_sha256"][1])  # type: ignore[index]
 HEADER_BYTES = HEADER.itemsize
-assert set(STATE.names[: len(TABLES) - 1]) == set(TABLES) - {"header"}, "a table has no section"  # type: ignore[index]
+assert set(STATE.names[: len(TABLES)]) == set(TABLES) - {"header"} | {"lanes"}, "a table has no section"  # type: ignore[index]
 
 
 class SnapshotError(Exception):
@@ -92,6 +92,7 @@ class SnapshotInfo:
     epoch: int
     state_hash: str
     size: int
+    lanes: tuple[int, ...]  # commands of each lane that were answered
 
 
 def layout_hash() -> int:
@@ -160,6 +161,7 @@ def encode(state: State, epoch: int) -> list[memoryview]:
             parts.append(part)
     header["magic"], header["version"], header["layout_hash"] = MAGIC, VERSION, layout_hash()
     header["size"], header["epoch"], header["seq"] = size, epoch, state.record["seq"]
+    header["lanes"] = state.view("lanes", WORD, MAX_LANES)
     for name in LIMIT_NAMES:
         header[name] = getattr(state.limits, name)
     header["state_hash"], header["sections_sha256"] = state_digest(state), digest.hexdigest()
@@ -202,7 +204,13 @@ def _read_header(what: str, raw: bytes) -> np.void:
 
 
 def _info(header: np.void) -> SnapshotInfo:
-    return SnapshotInfo(int(header["seq"]), int(header["epoch"]), header["state_hash"].decode(), int(header["size"]))
+    return SnapshotInfo(
+        int(header["seq"]),
+        int(header["epoch"]),
+        header["state_hash"].decode(),
+        int(header["size"]),
+        tuple(header["lanes"].tolist()),
+    )
 
 
 def describe(path: Path) -> SnapshotInfo:
@@ -244,6 +252,7 @@ def decode(raw: bytes | memoryview, limits: Limits, what: str = "snapshot") -> t
     found = hashlib.sha256(view[HEADER_BYTES:]).hexdigest()
     _expect(what, "sections_sha256", found, header["sections_sha256"].decode())
     state = State(limits)
+    state.view("lanes", WORD, MAX_LANES)[:] = header["lanes"]
     _fill(state, header, view[HEADER_BYTES:])
     _expect(what, "state_hash", state_digest(state), header["state_hash"].decode())
     return state, _info(header)

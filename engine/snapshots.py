@@ -7,7 +7,7 @@ of the history; one that is not is passed over with a line that says why, for th
 from collections.abc import Callable
 from pathlib import Path
 
-from engine.snapshot import SnapshotError, SnapshotInfo, load, save
+from engine.snapshot import SnapshotError, SnapshotInfo, describe, load, save
 from engine.state import Limits, State
 
 FOLDER = "snapshots"
@@ -47,6 +47,21 @@ def newest_good(
             continue
         return state, info
     return None
+
+
+def lanes_at(data: Path, epoch: int, last: int) -> tuple[int, tuple[int, ...]]:
+    """(sequence, commands of each lane answered up to there) as the newest snapshot not beyond `last` says.
+
+    By its header, which is checked by itself; (0, ()) where there is none.
+    """
+    for seq, path in reversed(list_snapshots(data)):
+        try:
+            info = describe(path)
+        except (SnapshotError, OSError):
+            continue  # whoever begins from a snapshot says why it is no good
+        if seq <= last and (info.seq, info.epoch) == (seq, epoch):
+            return seq, info.lanes
+    return 0, ()
 
 
 def write_snapshot(data: Path, state: State, epoch: int, keep: int) -> Path:

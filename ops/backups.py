@@ -43,9 +43,9 @@ class Backup:
 def back_up(data: Path, target: Path) -> Backup:
     """Copy the history of a data directory, running or not. Raises ConfigError, BackupError, OSError."""
     if not list_segments(journal_folder(data)):
-        raise ConfigError("--data", f"a data directory with a journal, not {data}")
+        raise ConfigError("--data", f"expected a data directory with a journal, not {data}")
     if target.exists() and any(target.iterdir()):
-        raise ConfigError("DIR", f"a directory that is new or empty, not {target}")
+        raise ConfigError("DIR", f"expected a directory that is new or empty, not {target}")
     journal_folder(target).mkdir(parents=True)
     snapshot = _copy_snapshot(data, target)  # first: what is copied of the journal after it reaches beyond it
     for path in list_segments(journal_folder(data)):
@@ -65,7 +65,7 @@ def restore(source: Path, data: Path) -> Backup:
     """Bring a backup's history into a data directory without one. Raises ConfigError, BackupError, OSError."""
     listed = _read_list(source)
     if list_segments(journal_folder(data)) or list_snapshots(data):
-        raise ConfigError("--data", f"a data directory without a history, not {data}")
+        raise ConfigError("--data", f"expected a data directory without a history, not {data}")
     files = listed["sha256"]
     for name, expected in files.items():
         _expect_hash(source / name, expected)
@@ -143,7 +143,7 @@ def _read_list(source: Path) -> dict[str, Any]:
     try:
         listed = json.loads(path.read_text())
     except FileNotFoundError as error:
-        raise ConfigError("DIR", f"a backup (it has a {LIST}), not {source}") from error
+        raise ConfigError("DIR", f"expected a backup (it has a {LIST}), not {source}") from error
     except (ValueError, UnicodeDecodeError) as error:
         raise BackupError(f"{path} is no JSON: {error}") from error
     kinds = {"epoch": int, "last": int, "snapshot": int, "sha256": dict}

@@ -9,6 +9,7 @@ import numpy as np
 from config.settings import Settings
 from consumers.journal.format import JournalError
 from consumers.journal.reader import JournalReader
+from engine.snapshots import lanes_at
 from ops.leftover import absorb, absorb_stale, unlink_all
 from ops.processes import ProcessSpec
 from ringbuf.codes import FLAG_LAST
@@ -81,10 +82,13 @@ class SharedMemory:
 
 
 def lane_bases(data: Path, lanes: int) -> np.ndarray:
-    """Commands of each lane that the journal has answered: its events with FLAG_LAST (i64, one per lane)."""
+    """Commands of each lane that the history has answered: its events with FLAG_LAST (i64, one per lane)."""
     bases = np.zeros(lanes, dtype=np.int64)
     with JournalReader(data) as journal:
-        seq, last = 1, journal.last
+        last = journal.last
+        at, answered = lanes_at(data, journal.epoch, last)
+        bases[: len(answered)] = answered[:lanes]
+        seq = at + 1
         while seq <= last:
             events = journal.read(seq, min(_CHUNK, last - seq + 1))
             answered = events["session"][events["flags"] & FLAG_LAST != 0] >> 24

@@ -16,6 +16,7 @@ BAR_WIDTH = 92
 JOBS = {
     "journal": "4 trade log, gates the engine",
     "engine": "1 match output",
+    "replica": "snapshots",
     "orders": "2 order status",
     "balances": "3 account assets",
     "marketdata": "6 market data",

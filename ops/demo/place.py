@@ -16,7 +16,9 @@ DEFAULT_PORT_BASE = 5550
 PORT_STEP = 100
 PORT_BASES = 50
 # What a pipeline's data directory may hold: nothing else is ever deleted.
-OWN = frozenset(("commits", "journal", "lock", "logs", "reports", "run.json", "stores"))
+OWN = frozenset(
+    ("commits", "entry-guarded.json", "journal", "lock", "logs", "reports", "run.json", "snapshots", "stores")
+)
 
 
 def free_name(wanted: str | None) -> str:

@@ -65,9 +65,7 @@ def test_neither_overwrites_what_is_there(running: Pipeline, tmp_path: Path) -> 
     feed(running, tmp_path, 10)
     running.report("backup", str(tmp_path / "copy"))
     again = running.verb("backup", str(tmp_path / "copy"))
-    assert again.returncode == 2 and "DIR: expected a directory that is new or empty" in again.stderr.replace(
-        "a dir", "a dir"
-    )
+    assert again.returncode == 2 and "DIR: expected a directory that is new or empty" in again.stderr
     assert running.verb("down").returncode == 0
     onto = running.verb("restore", str(tmp_path / "copy"))
     assert onto.returncode == 2 and "a data directory without a history" in onto.stderr
