@@ -21,7 +21,8 @@ from config.instruments import build_catalog
 from engine.core import Engine
 from engine.entry.vetting import vet
 from engine.state import Limits
-from ringbuf.codes import FLAG_LAST, STEP_SESSION, EventType, Reason
+from ringbuf.codes import FLAG_LAST, FLAG_MORE, STEP_SESSION, EventType, Reason
+from ringbuf.cuts import cuts
 from tests.engine.fuzz_records import RecordSource
 from tests.engine.invariants import check_everything
 from tests.reference.stream import INSTRUMENTS
@@ -74,7 +75,8 @@ def check_answer(events: np.ndarray, last_seq: int, count: int) -> None:
     flagged = events[(events["flags"] & FLAG_LAST) != 0]
     answers = np.count_nonzero(flagged["session"] != STEP_SESSION)
     assert answers == count, f"{answers} answers to {count} records"
-    assert events["flags"][-1] & FLAG_LAST, "the last event ends nothing"
+    assert cuts(events)[-1], "the history may not be cut behind the last event"
+    assert (flagged["flags"] & FLAG_MORE != 0).sum() == (events["flags"] & FLAG_MORE != 0).sum(), "MORE without LAST"
     assert events["seq"].tolist() == list(range(last_seq + 1, last_seq + 1 + len(events))), "sequences have a gap"
 
 

@@ -78,9 +78,9 @@ class RecordSource:
         """Records that come together: mostly one, now and then a group, or what looks like one."""
         if not self._one_in(12):
             return self._settled(self._record())
-        count = self.random.choice((2, 2, 3, 5, GROUP_MAX, GROUP_MAX + 1))
+        count = self.random.choice((2, 2, 3, 5, GROUP_MAX, GROUP_MAX + 1, 90))
         records = np.concatenate([self._group_member() for _ in range(count)])
-        records["flags"][:-1] |= CMD_GROUP
+        records["flags"][: count - 1 if not self._one_in(10) else count] |= CMD_GROUP  # now and then without an end
         if self._one_in(6):  # not quite a group
             records[self.random.randrange(count)] = self._record()[0]
         return self._settled(records)
@@ -92,9 +92,8 @@ class RecordSource:
         return record
 
     def _settled(self, records: np.ndarray) -> np.ndarray:
-        """What the serving loop sees to: the lane is the producer's, and a group ends with its frame."""
+        """What the serving loop sees to: the lane is the producer's."""
         records["session"] = records["session"] % (STEP_LANES << 24)
-        records["flags"][-1] &= ~np.uint8(CMD_GROUP)
         return records
 
     def _one_in(self, n: int) -> bool:
