@@ -116,7 +116,7 @@ def test_a_kept_pipeline_answers_and_the_next_demo_takes_its_place(demo: Demo) -
     assert demo.left() == []
 
 
-@pytest.mark.parametrize("moment", ["matchline: compiling", "matchline: feeding"])
+@pytest.mark.parametrize("moment", ["matchline: loading", "matchline: feeding"])
 def test_a_signal_in_the_middle_stops_clean(demo: Demo, moment: str) -> None:
     process = demo.start()
     assert process.stderr is not None
