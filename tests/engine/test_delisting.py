@@ -158,6 +158,16 @@ def test_a_change_of_what_is_fixed_is_malformed_though_no_text_can_ask_for_it(fi
     assert story.engine.run(change)["reason"].tolist() == [Reason.MALFORMED]
 
 
+def test_a_delisted_asset_is_not_deposited_though_no_text_can_ask_for_it() -> None:
+    story = Story()
+    for symbol in (HERE, ELSEWHERE):
+        story.run(op=Op.DELIST_INSTRUMENT, symbol=symbol)
+    story.run(op=Op.DELIST_ASSET, symbol=0)
+    for asset, answer in ((0, EventType.REJECTED), (1, EventType.DEPOSITED)):
+        events = story.run(op=Op.DEPOSIT, account=1, client_id=2 + asset, symbol=asset, qty_lots=5)
+        assert events["type"].tolist() == [answer]
+
+
 def test_states_that_differ_in_a_changed_term_have_different_hashes() -> None:
     hashes = set()
     for price_max_ticks in (500, 501, 501):

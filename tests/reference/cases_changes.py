@@ -92,8 +92,8 @@ CASES = [
         "a trailing stop does not leave a band that has changed",
         "change trailing",
         """
-        place 1:3 sell trailing_stop 1 stop_price=18 trail=2
-        > accepted 1:3#8 sell trailing_stop 1.0 stop_price=18.0 trail=2.0
+        place 1:3 sell trailing_stop 1 stop_price=17 trail=2
+        > accepted 1:3#8 sell trailing_stop 1.0 stop_price=17.0 trail=2.0
         change_instrument price_min=19 price_max=30
         > changed base=ETH quote=USD tick_size=0.1 lot_size=0.1 price_min=19.0 price_max=30.0 maker_fee_ppm=0 \
             taker_fee_ppm=0

@@ -1,8 +1,42 @@
-"""Cases of conditions of entry: market collar, minimum quantity; and of mass cancel by side."""
+"""Cases of conditions of entry: market collar, minimum quantity, exact funds; and of mass cancel by side."""
 
 from tests.reference.script import case
 
 CASES = [
+    case(
+        "all that is available may be withdrawn, and not a unit more",
+        "",
+        """
+        withdraw 1:3 asset=USD amount=1000.01
+        > rejected 1:3 insufficient_funds symbol=-
+        withdraw 1:4 asset=USD amount=1000
+        > withdrawn 1:4 asset=USD amount=1000.00 symbol=-
+        withdraw 1:5 asset=USD amount=0.01
+        > rejected 1:5 insufficient_funds symbol=-
+        """,
+        {"1 USD": "0.00 0.00"},
+    ),
+    case(
+        "a budget buys the lots that it pays exactly, and of each price those that its rest pays",
+        "",
+        """
+        place 2:3 sell limit 0.2@20
+        > accepted 2:3#8 sell limit 0.2@20.0
+        place 2:4 sell limit 0.3@21
+        > accepted 2:4#9 sell limit 0.3@21.0
+        place 1:3 buy market quote_budget=6.1
+        > accepted 1:3#10 buy market 0.3
+        > trade 1:3#10 buy 0.2@20.0 leaves=0.1 maker=2#8:0.0
+        > trade 1:3#10 buy 0.1@21.0 leaves=0.0 maker=2#9:0.2
+        place 1:4 buy market quote_budget=4.19
+        > accepted 1:4#13 buy market 0.1
+        > trade 1:4#13 buy 0.1@21.0 leaves=0.0 maker=2#9:0.1
+        place 1:5 buy market quote_budget=2.09
+        > accepted 1:5#15 buy market 0.0
+        > cancelled 1:5#15 market_remainder 0.0
+        """,
+        {"1 USD": "991.80 0.00"},
+    ),
     case(
         "a market buy takes no price above best x (1 + collar), rounded down, and ends as market_remainder",
         "collar",
