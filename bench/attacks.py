@@ -1,7 +1,8 @@
 """`bench attacks`: what the worst command costs that somebody can send on purpose.
 
 Every flow of `bench.attack_flows` runs in a fresh engine, several times; of a command the shortest of its times counts,
-so that what else the host does is left out as far as it can be. No ring, no reader: the engine alone.
+so that what else the host does is left out as far as it can be, and its processor time where that is less. No ring, no
+reader: the engine alone.
 """
 
 from collections.abc import Callable
@@ -74,5 +75,5 @@ def run(quick: bool = False, tell: Callable[[str], None] = lambda line: None) ->
             line += f"  {result['most_steps_of_a_command']} steps {result['worst_steps_ns']}"
             line += f", longest {result['longest_step_ns']}"
         tell(line)
-    clock = f"round every command and step; of each the shortest of {passes} passes"
+    clock = f"round every command and step, by wall or processor, whichever is less; the shortest of {passes} passes"
     return {**found, "conditions": conditions(quick=quick, clock=clock)}
