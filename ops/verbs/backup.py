@@ -4,7 +4,6 @@ import argparse
 from dataclasses import asdict
 from pathlib import Path
 
-from ops.backups import BackupError, back_up
 from ops.output import print_json, say
 
 
@@ -15,6 +14,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """0 = it is there, whole and on the disk; 1 = it is not, and why is said."""
+    from ops.backups import BackupError, back_up  # it loads kernels
+
     try:
         made = back_up(args.data, args.target)
     except (BackupError, OSError) as error:

@@ -5,7 +5,6 @@ import os
 from dataclasses import asdict
 from pathlib import Path
 
-from ops.backups import BackupError, restore
 from ops.locks import lock_data
 from ops.output import print_json, say
 
@@ -17,6 +16,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """0 = the data directory holds that history; 1 = the backup is damaged, and where is said."""
+    from ops.backups import BackupError, restore  # it loads kernels
+
     args.data.mkdir(parents=True, exist_ok=True)
     lock = lock_data(args.data, 0.5)
     try:

@@ -8,8 +8,8 @@ import pytest
 from bench import flows, passes, standing
 from bench.standing import ENGINES, Standing
 from engine.core import Engine
-from ops.convert.fetch import recorded_files
 from ringbuf.codes import EventType, Reason
+from tests.ops.convert.recordings import bitstamp_files
 
 SMALL = Standing("small", symbols=5, accounts=100, orders=1_000, commands=21_000)
 
@@ -23,9 +23,9 @@ def test_a_generated_flow_ends_as_the_generator_said() -> None:
     assert set(figures["results"]) <= {"accepted", "rejected", "trade", "cancelled"}
 
 
-@pytest.mark.skipif(recorded_files() is None, reason="the recording was not fetched to this host")
 def test_the_recorded_flow_makes_its_trades() -> None:
-    assert flows.measure_flow(flows.recorded(), runs=1)["results"]["trade"] == 284
+    cache = bitstamp_files()[0].parents[1]
+    assert flows.measure_flow(flows.recorded(cache), runs=1)["results"]["trade"] == 284
 
 
 def test_every_cancel_of_a_standing_market_finds_its_order_unless_that_was_traded_away() -> None:

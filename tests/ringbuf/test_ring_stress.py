@@ -108,6 +108,8 @@ def test_a_killed_writers_successor_reattaches_and_readers_see_one_sequence(segm
         while reader.position < records:
             part = min(records, reader.position + chance.randrange(1, 200_000))
             read_until(ring, reader, part, seed)
+            while kills < 5 and writer.is_alive() and not ring.creator_alive:
+                os.sched_yield()  # it has not taken the ring over yet
             if kills < 5 and writer.is_alive():
                 with pytest.raises(SegmentBusy):
                     Ring.create(segment_name, 1024, "event", 1, "memory", stale="reattach")

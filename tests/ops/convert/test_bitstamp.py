@@ -9,9 +9,8 @@ import pytest
 
 from config.errors import ConfigError
 from ops.convert import convert
-from ops.convert.fetch import FOLDER, FetchError, fetch, recorded_files
 from ops.convert.plain_book import BUY, SELL, PlainBook
-from tests.ops.convert.recordings import CACHE, FOLDERS
+from tests.ops.convert.recordings import bitstamp_files
 
 HEADER = "id,timestamp,exchange_timestamp,price,volume,action,direction\n"
 TRADES = "trade_id,timestamp,exchange_timestamp,price,amount,buy_order_id,sell_order_id,side\n"
@@ -55,14 +54,7 @@ def replay(commands: list[dict[str, Any]]) -> tuple[list[tuple[Any, ...]], Plain
 
 
 def test_the_recording_replays_to_every_trade_of_the_venue_and_to_its_end_book(tmp_path: Path) -> None:
-    try:
-        files = next(filter(None, map(recorded_files, FOLDERS)), None) or fetch(CACHE)
-    except FetchError as error:
-        pytest.skip(
-            f"no {FOLDER} in {' or '.join(map(str, FOLDERS))}, and {error}. Its data states no licence, so it is not in"
-            " the repository: run this test once where PyPI can be reached (the last of these folders keeps it), or"
-            f" name a folder that holds {FOLDER} in MATCHLINE_RECORDINGS"
-        )
+    files = bitstamp_files()
     summary = convert("bitstamp", files, tmp_path)
     expected = json.loads(summary.expected_path.read_bytes())
     commands = commands_of(tmp_path)
