@@ -7,6 +7,7 @@ import numpy as np
 import ringbuf.jit  # noqa: F401  (names the compile cache before kernels are made)
 from engine.compose import OUT, out_at
 from engine.decide import decide
+from engine.lookahead import FIRST, SPACING, STEPS, look, pays
 from engine.memory import load_i64, store_i64
 from engine.state import Limits, State, state_at
 from ringbuf.atomics import pause, prefetch_write
@@ -23,13 +24,16 @@ _ORDER_ID_AT = int((COMMAND.fields or {})["order_id"][1])
 
 
 @inline
-def _step(state, out, commands, i, count, targets, order_ids):
+def _step(state, out, commands, i, count, targets, order_ids, looks):
     """Decide one command, aimed at the order that the workload means; see run_into_ring."""
     command = commands + i * 128
     if targets != 0 and i + LOOK_AHEAD < count:
         # the map from workload ids to the engine's is large and read at random: its lines are asked for early
         upcoming = load_i64(targets + (i + LOOK_AHEAD) * 8)
         prefetch_write(order_ids + (upcoming if upcoming > 0 else -upcoming) * 8)
+    if looks and i + FIRST < count:
+        for step in range(STEPS):
+            look(state, command + (FIRST - step * SPACING) * 128, step)
     target = 0
     if targets != 0:
         target = load_i64(targets + i * 8)
@@ -55,6 +59,7 @@ def run_into_ring(state_address, out_address, ring, commands, start, count, targ
     out = out_at(out_address)
     margin = state.max_events + 128  # claims run ahead by less than the 128
     room = 0
+    looks = pays(state)
     for i in range(start, count):
         patience = PAUSES_MAX
         while room < margin:
@@ -66,7 +71,7 @@ def run_into_ring(state_address, out_address, ring, commands, start, count, targ
                     return i
                 pause()
         first = state.seq + 1
-        _step(state, out, commands, i, count, targets, order_ids)
+        _step(state, out, commands, i, count, targets, order_ids, looks)
         if i & PUBLISH_MASK == PUBLISH_MASK:
             ring_publish(ring, state.seq)
         room -= state.seq + 1 - first
@@ -80,8 +85,9 @@ def run_private(state_address, out_address, commands, count, targets, order_ids)
     """The same loop into memory of its own: no room to look for, nothing claimed or published."""
     state = state_at(state_address)
     out = out_at(out_address)
+    looks = pays(state)
     for i in range(count):
-        _step(state, out, commands, i, count, targets, order_ids)
+        _step(state, out, commands, i, count, targets, order_ids, looks)
 
 
 class RingEngine:

@@ -6,14 +6,15 @@ from ringbuf.jit import inline, outline
 
 
 @inline
-def _account_home(state, number):
+def account_home(state, number):
+    """The slot in which an account is looked for first."""
     return swap_bytes(number * state.key_mix) & state.account_mask
 
 
 @inline
 def find_account(state, number):
     """Slot of an account by its number, -1 where it has not begun."""
-    position = _account_home(state, number)
+    position = account_home(state, number)
     while True:
         key = account_at(state, position).key
         if key == number + 1:
@@ -26,7 +27,7 @@ def find_account(state, number):
 @outline
 def begin_account(state, number):
     """Make an account. Precondition: it is not there and the table has room."""
-    position = _account_home(state, number)
+    position = account_home(state, number)
     while account_at(state, position).key != 0:
         position = (position + 1) & state.account_mask
     account = account_at(state, position)
@@ -38,9 +39,9 @@ def begin_account(state, number):
 
 
 @inline
-def _balance_home(state, account, asset):
-    """Four of an account's assets lie side by side, so that base and quote share a cache line where they are near;
-    more would make long runs of the accounts that hold many."""
+def balance_home(state, account, asset):
+    """The slot in which a balance is looked for first. Four of an account's assets lie side by side, so that base and
+    quote share a cache line where they are near; more would make long runs of the accounts that hold many."""
     group = account * state.owner_mix + (asset >> 2) * state.key_mix
     return ((swap_bytes(group) << 2) | (asset & 3)) & state.balance_mask
 
@@ -49,7 +50,7 @@ def _balance_home(state, account, asset):
 def find_balance(state, account, asset):
     """Slot of a balance by account slot and asset, -1 where there is none."""
     key = ((account << 32) | asset) + 1
-    position = _balance_home(state, account, asset)
+    position = balance_home(state, account, asset)
     while True:
         found = balance_at(state, position).key
         if found == key:
@@ -70,7 +71,7 @@ def available(state, account, asset):
 
 @outline
 def _begin_balance(state, account, asset):
-    position = _balance_home(state, account, asset)
+    position = balance_home(state, account, asset)
     while balance_at(state, position).key != 0:
         position = (position + 1) & state.balance_mask
     balance_at(state, position).key = ((account << 32) | asset) + 1

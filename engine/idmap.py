@@ -7,23 +7,36 @@ own (`engine.mixing`), so nobody can choose ids that meet. Deletion shifts back;
 compares the real key in the order record: equal hash bits only say "probably".
 """
 
-from engine.memory import load_i64, low_u32, shift_right, store_i64, swap_bytes
+from engine.memory import load_i64, low_u32, shift_right, store_i64
 from engine.state import order_at
 from ringbuf.atomics import prefetch_write
 from ringbuf.jit import inline
 
 
 @inline
+def _cells(state, product, low_bits, low):
+    """Hash bits of a group of 2**low_bits cells, and which of these: the product's best bits, which are its highest,
+    come where the table's mask takes them, right above the low ones."""
+    turn = state.id_bits - low_bits
+    return low_u32((((product << turn) | shift_right(product, 64 - turn)) << low_bits) | low)
+
+
+@inline
 def key_hash(state, key):
-    """32 hash bits of a key: six low bits kept, above them the rest scattered, its best bits (the highest) lowest."""
-    return low_u32((swap_bytes((key >> 6) * state.key_mix) << 6) | (key & 63))
+    """32 hash bits of a key: six low bits kept, above them the rest scattered."""
+    return _cells(state, (key >> 6) * state.key_mix, 6, key & 63)
 
 
 @inline
 def client_hash(state, account, client_id):
-    """Hash bits of a client id of an account slot."""
-    group = (client_id >> 6) * state.key_mix + account * state.owner_mix
-    return low_u32((swap_bytes(group) << 6) | (client_id & 63))
+    """Hash bits of a client id of an account slot: sixteen of an account side by side, two cache lines.
+
+    Most accounts use the same few ids, from 1 up: at which of the sixteen these begin is the account's own, or they
+    would all stand in the same. Slots of accounts are evenly spread themselves: mixed once more, or their lines meet.
+    """
+    owner = account * state.owner_mix
+    owner = (owner ^ shift_right(owner, 32)) * state.key_mix
+    return _cells(state, (client_id >> 4) * state.key_mix + owner, 4, (client_id + account) & 15)
 
 
 @inline

@@ -6,6 +6,7 @@ from engine.compose import out_at
 from engine.decide import command_at, decide, time_of
 from engine.expiry import is_expiry_due
 from engine.group import RUN_LOOK, decide_run
+from engine.lookahead import FIRST, SPACING, STEPS, look, pays
 from engine.matching import EVENTS_BEYOND
 from engine.memory import load_i64, store_i64
 from engine.state import state_at
@@ -42,6 +43,15 @@ def _decide_run(state, out, lanes, lane, index, produced, scratch):
         _take(lane_slot(lanes, lane, index + visible), here + RECORD_SIZE, lane)
         visible += 1
     return decide_run(state, out, scratch, visible)
+
+
+@inline
+def _look_ahead(state, lanes, lane, index, produced):
+    """Ask for what the commands that wait behind this one will need."""
+    for step in range(STEPS):
+        ahead = index + FIRST - step * SPACING
+        if ahead < produced:
+            look(state, lane_slot(lanes, lane, ahead), step)
 
 
 @inline
@@ -85,7 +95,10 @@ def serve_turn(state_address, out_address, lanes, ring, seen, scratch):  # type:
             ring_wake(ring)
             return -1
         most = state.seq + state.max_events
+        looks = pays(state)
         while index < last and state.seq < most:
+            if looks:
+                _look_ahead(state, lanes, lane, index, produced)
             _take(lane_slot(lanes, lane, index), scratch, lane)
             if may_have_steps(state) and not take_steps(state, out, time_of(state, out, scratch), most - 1):
                 break

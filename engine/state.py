@@ -56,6 +56,7 @@ STATE = np.dtype(
         ("max_account_trailing", "<i8"),  # of one symbol
         ("max_balances", "<i8"),
         # multipliers of the hashes, see engine.mixing: they say where things lie, never what happens
+        ("id_bits", "<i8"),  # in id_mask and client_mask
         ("key_mix", "<i8"),
         ("owner_mix", "<i8"),
         # pools: next never-used slot, head of the free list, used count
@@ -257,6 +258,8 @@ INSTRUMENT_SIZE = INSTRUMENT.itemsize
 SIDE_SIZE = BOOK_SIDE.itemsize
 TERMS_SIZE = TERMS.itemsize
 MAX_LANES = 256
+# Private: a shared mapping gets no huge pages where the host keeps them from shared memory, as most do.
+_PRIVATE = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS
 GONE = int(STATUS_DELISTED)
 
 
@@ -350,6 +353,9 @@ class Limits:
     max_account_trailing: int = 128
 
 
+ID_CELLS_MIN = 128  # the hashes need more than six bits
+
+
 def _table_cells(entries: int) -> int:
     """Cells of an open-addressing table that stays at most half full."""
     return 1 << max(4, (2 * entries - 1).bit_length())
@@ -366,8 +372,8 @@ class State:
         cells = {
             "accounts": _table_cells(limits.max_accounts),
             "balances": _table_cells(max(limits.max_balances, (limits.max_balances + limits.max_orders + 1) // 2)),
-            "ids": _table_cells(limits.max_orders),
-            "clients": _table_cells(limits.max_orders),
+            "ids": max(_table_cells(limits.max_orders), ID_CELLS_MIN),
+            "clients": max(_table_cells(limits.max_orders), ID_CELLS_MIN),
             "busted": _table_cells(limits.max_busted),
         }
         # Once there are max_balances nothing that may begin one is let in, but what was may: a cell is always free.
@@ -387,7 +393,7 @@ class State:
             "busted": cells["busted"] * 8,
             "expiring": limits.max_orders * 8,
         }
-        self._memory = {name: mmap.mmap(-1, -(-size // 4096) * 4096) for name, size in sizes.items()}
+        self._memory = {name: mmap.mmap(-1, -(-size // 4096) * 4096, _PRIVATE) for name, size in sizes.items()}
         self.tables = {name: np.frombuffer(memory, np.uint8) for name, memory in self._memory.items()}
         self.header = np.zeros(1, STATE)
         self.record = self.header[0]
@@ -397,6 +403,7 @@ class State:
             self.record[name] = getattr(limits, name)
         for name in ("max_account_orders", "max_symbol_trailing", "max_account_trailing", "max_balances"):
             self.record[name] = getattr(limits, name)
+        self.record["id_bits"] = cells["ids"].bit_length() - 1
         self.record["key_mix"], self.record["owner_mix"] = mixes(seed)
         masks = (("account", "accounts"), ("balance", "balances"), ("id", "ids"), ("client", "clients"))
         for name, table_name in masks:

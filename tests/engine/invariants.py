@@ -270,16 +270,23 @@ def swapped(word: int) -> int:
 def check_maps(tables: Tables) -> None:
     """Both id maps find every open order and hold nothing else; accounts and balances are found where they lie."""
     key_mix, owner_mix = tables.head["key_mix"], tables.head["owner_mix"]
+    id_bits = len(tables.ids).bit_length() - 1
+
+    def turned(word: int, low_bits: int, low: int) -> int:
+        """The highest bits of a word right above the low ones: what the table's mask takes."""
+        word, turn = word & (2**64 - 1), id_bits - low_bits
+        return ((word << turn | word >> 64 - turn) << low_bits | low) & 0xFFFFFFFF
 
     def id_hash(slot: int) -> int:
         order_id = int(tables.orders[slot]["order_id"])
-        return (swapped((order_id >> 6) * key_mix) << 6 | order_id & 63) & 0xFFFFFFFF
+        return turned((order_id >> 6) * key_mix, 6, order_id & 63)
 
     def client_hash(slot: int) -> int:
         order = tables.orders[slot]
         client_id, account = int(order["client_id"]), int(order["account"])
-        group = (client_id >> 6) * key_mix + account * owner_mix
-        return (swapped(group) << 6 | client_id & 63) & 0xFFFFFFFF
+        owner = account * owner_mix & 2**64 - 1
+        owner = (owner ^ owner >> 32) * key_mix
+        return turned((client_id >> 4) * key_mix + owner, 4, (client_id + account) & 15)
 
     for name, cells, hash_of in (("ids", tables.ids, id_hash), ("clients", tables.clients, client_hash)):
         held = {int(at): int(cells[at]) for at in np.flatnonzero(cells)}

@@ -1,0 +1,79 @@
+"""Looking ahead asks for memory and does nothing else, whatever bytes the command is made of."""
+
+import random
+
+import numpy as np
+import pytest
+
+from bench.standing import Standing, workload
+from engine.core import Engine
+from engine.lookahead import STEPS, look, pays
+from engine.state import State, state_at
+from ringbuf.codes import Op
+from ringbuf.jit import outline
+from ringbuf.records import COMMAND
+
+MARKET = Standing("small", symbols=3, accounts=50, orders=2_000, commands=2_100)
+
+
+@outline
+def look_at_all(state_address, commands, count):  # type: ignore[no-untyped-def]
+    """All steps for each of so many commands."""
+    state = state_at(state_address)
+    for i in range(count):
+        for step in range(STEPS):
+            look(state, commands + i * 128, step)
+
+
+@outline
+def does_pay(state_address):  # type: ignore[no-untyped-def]
+    """`pays` of a state."""
+    return pays(state_at(state_address))
+
+
+@pytest.fixture(scope="module")
+def engine() -> Engine:
+    made = workload(MARKET)
+    engine = Engine(made.limits)
+    engine.run(made.setup)
+    return engine
+
+
+def bytes_of(state: State) -> list[bytes]:
+    return [state.header.tobytes(), *(table.tobytes() for table in state.tables.values())]
+
+
+def test_looking_at_real_commands_changes_no_byte_of_the_state(engine: Engine) -> None:
+    before = bytes_of(engine.state)
+    commands = workload(MARKET).commands
+    look_at_all(engine.state.address, commands.ctypes.data, len(commands))
+    assert bytes_of(engine.state) == before
+
+
+def test_any_bytes_can_be_looked_at(engine: Engine) -> None:
+    seed = random.randrange(1 << 32)
+    print(f"seed {seed}")
+    draw = np.random.default_rng(seed)
+    commands = draw.integers(0, 256, 20_000 * COMMAND.itemsize, np.uint8).view(COMMAND)
+    commands["op"][::4] = Op.PLACE
+    commands["op"][1::4] = Op.CANCEL
+    commands["symbol"][::8] = draw.integers(0, MARKET.symbols + 1, len(commands[::8]))
+    commands["side"][::8] = draw.integers(0, 3, len(commands[::8]))
+    commands["order_id"][1::8] = draw.integers(0, engine.seq + 10, len(commands[1::8]))
+    before = bytes_of(engine.state)
+    look_at_all(engine.state.address, commands.ctypes.data, len(commands))
+    assert bytes_of(engine.state) == before
+
+
+def test_looking_into_an_empty_engine_is_harmless() -> None:
+    engine, commands = Engine(), workload(MARKET).commands
+    before = engine.state_hash()
+    look_at_all(engine.state.address, commands.ctypes.data, len(commands))
+    assert engine.state_hash() == before
+
+
+def test_it_pays_with_much_state_only(engine: Engine) -> None:
+    assert not does_pay(engine.state.address)
+    large = State(engine.limits)
+    large.record["order_count"] = 200_000
+    assert does_pay(large.address)
