@@ -1,8 +1,33 @@
-"""Cases of conditions of entry: market collar, minimum quantity, exact funds; and of mass cancel by side."""
+"""Cases of conditions of entry: market collar, minimum quantity, exact funds, client ids; and of mass cancel by side."""
 
 from tests.reference.script import case
 
 CASES = [
+    case(
+        "a jump of client ids by 64 leaves the highest before it at the end of the window: seen, those between are new",
+        "",
+        """
+        place 1:10 buy limit 0.1@10
+        > accepted 1:10#8 buy limit 0.1@10.0
+        place 1:74 buy limit 0.1@10
+        > accepted 1:74#9 buy limit 0.1@10.0
+        place 1:10 buy limit 0.1@10
+        > rejected 1:10#8 duplicate_client_id
+        place 1:9 buy limit 0.1@10
+        > rejected 1:9 duplicate_client_id
+        place 1:11 buy limit 0.1@10
+        > accepted 1:11#12 buy limit 0.1@10.0
+        place 1:11 buy limit 0.1@10
+        > rejected 1:11#12 duplicate_client_id
+        place 1:140 buy limit 0.1@10
+        > accepted 1:140#14 buy limit 0.1@10.0
+        place 1:76 buy limit 0.1@10
+        > accepted 1:76#15 buy limit 0.1@10.0
+        place 1:75 buy limit 0.1@10
+        > rejected 1:75 duplicate_client_id
+        """,
+        {"1 USD": "995.00 5.00"},
+    ),
     case(
         "all that is available may be withdrawn, and not a unit more",
         "",
