@@ -1,4 +1,4 @@
-"""Cases of conditions of entry: market collar, minimum quantity, exact funds, client ids; and of mass cancel by side."""
+"""Cases of conditions of entry: collar, minimum quantity, exact funds, client ids; and of mass cancel by side."""
 
 from tests.reference.script import case
 
