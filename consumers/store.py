@@ -6,9 +6,14 @@ it, enlarges the map and calls ``write`` again, so ``write`` must only put what 
 (and not change that memory).
 
 Open a Store after the fork, in the consumer's ``open``; never at import.
+
+Without ``sync`` a commit survives every process but not the host: what LMDB wrote may then have reached the disk in any
+order. So a store that is open without it carries the mark ``unsynced`` with the host's boot; one that is found with
+the mark of an earlier boot is not trusted, moved aside and made again from the journal.
 """
 
 import logging
+import os
 import struct
 import time
 from collections.abc import Callable, Iterator
@@ -28,6 +33,8 @@ MAX_DBS = 32
 CURSOR_DB = b"cursor"
 CURSOR_KEY = b"cursor"
 CURSOR_ROW = struct.Struct("<qq")  # epoch, sequence
+UNSYNCED = "unsynced"
+BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
 class StoreError(Exception):
@@ -63,6 +70,25 @@ def _read_cursor(env: lmdb.Environment, dbs: dict[bytes, Any]) -> tuple[int, int
     return None if row is None else CURSOR_ROW.unpack(row)
 
 
+def outlived_host(path: Path) -> bool:
+    """Whether the store was open without syncs when an earlier boot of this host ended."""
+    mark = path / UNSYNCED
+    return mark.exists() and mark.read_text() != BOOT_ID.read_text()
+
+
+def _mark_unsynced(path: Path) -> None:
+    """Leave the mark, safe on the disk before the first write that it speaks of."""
+    with (path / UNSYNCED).open("w") as file:
+        file.write(BOOT_ID.read_text())
+        file.flush()
+        os.fsync(file.fileno())
+    folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
 class Store:
     """The writing side: one process, one environment.
 
@@ -79,6 +105,8 @@ class Store:
         self._names = (CURSOR_DB, *(name.encode() for name in dbs))
         self._sync = sync
         self._map_size = map_size
+        if outlived_host(self.path):
+            move_aside(self.path, "the host went down while it was open without syncs")
         self._open()
         found = _read_cursor(self._env, self._dbs)
         if found is not None and found[0] != epoch:
@@ -91,6 +119,8 @@ class Store:
 
     def _open(self) -> None:
         self.path.mkdir(parents=True, exist_ok=True)
+        if not self._sync:
+            _mark_unsynced(self.path)
         self._env = lmdb.open(
             str(self.path),
             map_size=self._map_size,
@@ -146,6 +176,7 @@ class Store:
         """Close the environment; an open read transaction must have ended."""
         self._env.sync(True)
         self._env.close()
+        (self.path / UNSYNCED).unlink(missing_ok=True)
 
     def __enter__(self) -> "Store":
         return self
@@ -159,13 +190,15 @@ class Store:
 class StoreView:
     """A store opened read-only by another process, as the query verbs do; it may be written meanwhile.
 
-    Raises StoreError if there is no store at ``path``.
+    Raises StoreError if there is no store at ``path``, or one that a crash of the host may have spoilt.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = Path(path)
         if not (self.path / "data.mdb").exists():
             raise StoreError(f"{self.path}: no store there (has the pipeline run with this data directory?)")
+        if outlived_host(self.path):
+            raise StoreError(f"{self.path}: was open when the host went down; the next `up` makes it again")
         self._env = lmdb.open(
             str(self.path),
             readonly=True,

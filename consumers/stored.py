@@ -53,7 +53,7 @@ class StoredConsumer:
         """Open the store; returns the sequence it stands at."""
         self._pending.clear()
         self.instruments = InstrumentTable()  # a store that was moved aside begins anew
-        self.store = Store(store_path(context.data, self.name), context.epoch, self._tables)
+        self.store = open_store(context, self.name, self._tables)
         with self.store.read() as txn:
             self.instruments.fold(read_listed(txn, self.store))
         self.fold = self._fold_on(self.store, context)
@@ -90,6 +90,13 @@ class StoredConsumer:
 def store_path(data: Path, name: str) -> Path:
     """Where a consumer's store lies."""
     return Path(data) / "stores" / name
+
+
+def open_store(context: Any, name: str, tables: tuple[str, ...]) -> Store:
+    """A consumer's store as the settings say: synced at each commit where the mode promises to survive power loss."""
+    settings = context.settings
+    path, sync = store_path(context.data, name), settings.engine.durability == "fsync"
+    return Store(path, context.epoch, tables, sync, settings.consumers.map_gb << 30)
 
 
 def put_listed(txn: Any, store: Tables, listed: Iterable[np.void]) -> None:

@@ -17,14 +17,12 @@ from consumers.marketdata.store import (
     feed_after,
     last_mseq,
     put_records,
-    store_folder,
     take_from_candles,
     trade_at,
 )
 from consumers.runtime import ConsumerError, run
 from consumers.source import JournalSource
-from consumers.store import Store
-from consumers.stored import put_listed
+from consumers.stored import open_store, put_listed
 from ringbuf.layout import CLAIMED_AT, PUBLISHED_AT
 from ringbuf.ring import Ring
 from ringbuf.ring_kernels import write_i64
@@ -40,7 +38,7 @@ class MarketData:
 
     def open(self, context: Any) -> int:
         """Open the store, rebuild the state, give the ring what it lacks."""
-        self.store = Store(store_folder(context.data), context.epoch, TABLES)
+        self.store = open_store(context, NAME, TABLES)
         self.fold = MarketFold(context.epoch, self._trade_time)
         self._listed: list[np.void] = []
         self._rebuild(context.data)

@@ -13,11 +13,10 @@ import numpy as np
 
 from consumers.funds import listed_events
 from consumers.risk.fold import RiskFold
-from consumers.risk.store import NAME, TABLES, command_at, next_number, put_alerts, store_folder
+from consumers.risk.store import NAME, TABLES, command_at, next_number, put_alerts
 from consumers.runtime import ConsumerError, run
 from consumers.source import JournalSource
-from consumers.store import Store
-from consumers.stored import put_listed
+from consumers.stored import open_store, put_listed
 from ringbuf.lanes import Lanes, Producer
 from ringbuf.shm import SegmentMissing
 
@@ -60,7 +59,7 @@ class Risk:
 
     def open(self, context: Any) -> int:
         """Open the store and rebuild the counters."""
-        self.store = Store(store_folder(context.data), context.epoch, TABLES)
+        self.store = open_store(context, NAME, TABLES)
         self.fold = RiskFold(context.settings.risk)
         self.lane = RiskLane(f"/{context.name}.lanes")
         self._listed: list[np.void] = []

@@ -7,7 +7,7 @@ from pathlib import Path
 import lmdb
 import pytest
 
-from consumers.store import Store, StoreError, StoreView, decode_key, encode_key
+from consumers.store import UNSYNCED, Store, StoreError, StoreView, decode_key, encode_key
 
 
 def test_effect_and_cursor_are_committed_together(tmp_path: Path) -> None:
@@ -66,6 +66,44 @@ def test_a_store_of_another_epoch_is_moved_aside_not_deleted(tmp_path: Path) -> 
     assert len(aside) == 1
     with StoreView(aside[0]) as view:
         assert view.cursor() == (7, 5)
+
+
+def killed_while_open(path: Path, sync: bool) -> None:
+    """A store with one commit, whose process was killed."""
+    child = os.fork()
+    if child == 0:
+        Store(path, 7, sync=sync).commit(5)
+        os.kill(os.getpid(), signal.SIGKILL)
+    os.waitpid(child, 0)
+
+
+def test_a_store_that_was_open_when_the_host_went_down_is_made_again(tmp_path: Path) -> None:
+    killed_while_open(tmp_path / "s", sync=False)
+    (tmp_path / "s" / UNSYNCED).write_text("an earlier boot")
+    with pytest.raises(StoreError, match="was open when the host went down"):
+        StoreView(tmp_path / "s")
+    with Store(tmp_path / "s", 7) as store:
+        assert store.sequence == 0
+    assert len(list(tmp_path.glob("s.aside-*"))) == 1
+
+
+def test_a_killed_process_alone_spoils_no_store(tmp_path: Path) -> None:
+    killed_while_open(tmp_path / "s", sync=False)
+    assert (tmp_path / "s" / UNSYNCED).exists()
+    with Store(tmp_path / "s", 7) as store:
+        assert store.sequence == 5
+
+
+@pytest.mark.parametrize("sync", [True, False])
+def test_a_synced_or_closed_store_outlives_the_host(tmp_path: Path, sync: bool) -> None:
+    if sync:
+        killed_while_open(tmp_path / "s", sync)
+    else:
+        with Store(tmp_path / "s", 7) as store:
+            store.commit(5)
+    assert not (tmp_path / "s" / UNSYNCED).exists()
+    with Store(tmp_path / "s", 7, sync=sync) as store:
+        assert store.sequence == 5
 
 
 def test_a_full_map_grows_and_the_batch_is_put_again(tmp_path: Path) -> None:
