@@ -187,6 +187,7 @@ class CommitLog:
     def __init__(self, path: Path) -> None:
         with path.open("a+b") as file:
             file.truncate(LOG_ENTRIES * COMMIT.itemsize)
+            os.posix_fallocate(file.fileno(), 0, LOG_ENTRIES * COMMIT.itemsize)  # a full disk says so here, not SIGBUS
             self._map = mmap.mmap(file.fileno(), LOG_ENTRIES * COMMIT.itemsize)
         self._entries = np.frombuffer(self._map, COMMIT)
         self._at = (int(np.argmax(self._entries["commit_ns"])) + 1) % LOG_ENTRIES if self._entries["seq"].any() else 0

@@ -87,7 +87,7 @@ def run(consumer: Consumer, context: "Context", gates: bool = False, ahead: bool
     """Run a consumer until SIGTERM or the supervisor's death; the process's exit code.
 
     ``gates``: its cursor holds the engine back (journal only). ``ahead``: it reads what is not yet durable (journal,
-    replica). 0 = stopped, everything readable committed; 1 = a named failure, said on standard error.
+    replica). 0 = stopped, everything readable committed; else a named failure, said on standard error: see exit_code.
     """
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(name)s %(message)s")
     loop = _Loop(consumer, context, gates, ahead)
@@ -98,9 +98,15 @@ def run(consumer: Consumer, context: "Context", gates: bool = False, ahead: bool
     except (ConsumerError, SourceError, JournalError, StoreError, SegmentError, lmdb.Error, OSError, Ahead) as error:
         log.error("%s: ended after sequence %d: %s: %s", consumer.name, loop.committed, type(error).__name__, error)
         loop.fail()
-        return 1
+        return exit_code(error)
     finally:
         loop.finish()
+
+
+def exit_code(error: BaseException) -> int:
+    """The errno of a failure of the system, else 1: where the disk is full, the log has no room for the reason."""
+    cause = error if isinstance(error, OSError) else error.__cause__
+    return (cause.errno or 1) if isinstance(cause, OSError) else 1
 
 
 class _Loop:

@@ -77,11 +77,16 @@ def outlived_host(path: Path) -> bool:
 
 
 def _mark_unsynced(path: Path) -> None:
-    """Leave the mark, safe on the disk before the first write that it speaks of."""
-    with (path / UNSYNCED).open("w") as file:
-        file.write(BOOT_ID.read_text())
+    """Leave the mark, whole and safe on the disk before the first write that it speaks of."""
+    mark, boot = path / UNSYNCED, BOOT_ID.read_text()
+    if mark.exists() and mark.read_text() == boot:
+        return
+    fresh = mark.with_suffix(".new")
+    with fresh.open("w") as file:
+        file.write(boot)
         file.flush()
         os.fsync(file.fileno())
+    fresh.replace(mark)
     folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(folder)

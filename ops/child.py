@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
+from ops.output import LogStream
 from ops.processes import ProcessSpec
 
 if TYPE_CHECKING:
@@ -77,5 +78,4 @@ def _log_to(path: Path) -> None:
     os.close(log)
     os.close(nothing)
     # The warm image may have replaced the streams (a test runner does): the log takes what is written from now on.
-    sys.stdout = os.fdopen(1, "w", buffering=1, closefd=False)
-    sys.stderr = os.fdopen(2, "w", buffering=1, closefd=False)
+    sys.stdout, sys.stderr = LogStream(1), LogStream(2)

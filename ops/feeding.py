@@ -3,6 +3,7 @@
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -16,7 +17,7 @@ from consumers.journal.format import JournalError
 from consumers.journal.reader import JournalReader
 from ops.output import say
 from ops.run_file import RunFile, live_run
-from ringbuf.codes import CMD_GROUP, GROUP_MAX, NO_ID, EventType, Op
+from ringbuf.codes import CMD_GROUP, GROUP_MAX, NO_ID, EventType, Op, Reason
 from ringbuf.records import COMMAND
 from ringbuf.shm import SegmentError
 
@@ -26,7 +27,7 @@ WINDOW = 2048
 SAFE_WINDOW = 32
 CHUNK = 256
 POLL_MS = 20
-ROOM_S = 0.002  # before what found no room is sent again
+ROOM_S = 0.02  # before what was refused is sent again
 PROBE_S = 1.0  # without an answer so long: is the session still known?
 STALL_S = 30.0  # without an answer so long from a living pipeline: the answers are lost
 PROGRESS_S = 2.0
@@ -87,6 +88,14 @@ class Link(Protocol):
         """Let go."""
 
 
+@dataclass
+class _Sent:
+    """A command under way (one COMMAND). `refused`: entry did not take it, it goes again."""
+
+    command: np.ndarray
+    refused: bool = False
+
+
 class Feed:
     """One run of `feed`. Counts: `sent` (repeats too), `answered`, `duplicates`, `rejected`, `trades`, `resumed`."""
 
@@ -99,7 +108,8 @@ class Feed:
         self._link: Link | None = None
         self._window = WINDOW
         self._ready: deque[np.ndarray] = deque()  # decoded, not sent: arrays of one COMMAND
-        self._pending: deque[np.ndarray] = deque()  # sent, not answered, in order
+        self._pending: deque[_Sent] = deque()  # sent, not answered, in order
+        self._refused = False  # something under way was refused
         self.sent = self.answered = self.rejected = self.trades = self.resumed = self.unsure = 0
         self._answer_s = self._probe_s = self._told_s = self._start_s = time.monotonic()
 
@@ -148,6 +158,8 @@ class Feed:
     def _push(self) -> None:
         """Send as many as window and rate allow."""
         assert self._link is not None
+        if self._refused and not self._all_refused():
+            return
         room = min(self._window - len(self._pending), CHUNK, len(self._ready))
         if self._rate is not None:
             room = min(room, int((time.monotonic() - self._start_s) * self._rate) - self.sent)
@@ -158,7 +170,7 @@ class Feed:
             batch.append(self._ready.popleft())
         fitted = self._link.send(np.concatenate(batch))
         self._ready.extendleft(reversed(batch[fitted:]))
-        self._pending.extend(batch[:fitted])
+        self._pending.extend(map(_Sent, batch[:fitted]))
         self.sent += fitted
 
     def _pull(self, timeout_ms: int) -> None:
@@ -166,25 +178,20 @@ class Feed:
         assert self._link is not None
         events = self._link.receive(timeout_ms if self._pending else min(timeout_ms, 2))
         now_s = time.monotonic()
-        # First those that entry had no room for: the others are taken off the front, one an answer.
         refused = events[events["seq"] == 0]
-        for one in refused[::-1]:  # to the front, in the order that they had
-            self._again(int(one["account"]), int(one["client_id"]))
-        if len(refused):
-            self._window = SAFE_WINDOW
-            time.sleep(ROOM_S)
+        for one in refused:
+            self._refuse(int(one["account"]), int(one["client_id"]), int(one["reason"]))
         events = events[events["seq"] != 0]
         self._history.catalog.fold_all(events)
         mine = events[events["session"] == self._link.session]
         finished = min(self._link.own_answers(mine), len(self._pending))
-        for _ in range(finished):
-            self._pending.popleft()
+        self._take_off(finished)
         self.answered += finished
         self.rejected += int(np.count_nonzero(mine["type"] == EventType.REJECTED))
         self.trades += int(np.count_nonzero(mine["type"] == EventType.TRADE))
         if isinstance(self._link, EntryClient):
             self._heed(self._link)
-        if finished or not self._pending:
+        if finished or len(refused) or not self._pending:
             self._answer_s = self._probe_s = now_s
         elif now_s - self._probe_s > PROBE_S:
             self._probe_s = now_s
@@ -198,12 +205,40 @@ class Feed:
             return
         link.notices.clear()
 
-    def _again(self, account: int, client_id: int) -> None:
-        for at, command in enumerate(self._pending):
-            if int(command["account"][0]) == account and int(command["client_id"][0]) == client_id:
-                del self._pending[at]
-                self._ready.appendleft(command)
-                return
+    def _refuse(self, account: int, client_id: int, reason: int) -> None:
+        """Entry did not take this command, nor what names this session after it."""
+        for sent in self._pending:
+            if not sent.refused and (int(sent.command["account"][0]), int(sent.command["client_id"][0])) == (
+                account,
+                client_id,
+            ):
+                sent.refused = True
+                break
+        if not self._refused and reason == Reason.STORAGE_FULL:
+            say("feed: the journal fails (storage_full): waiting for it")
+        self._refused = True
+
+    def _take_off(self, finished: int) -> None:
+        """The oldest so many that were not refused are answered."""
+        refused = []
+        while finished:
+            sent = self._pending.popleft()
+            if sent.refused:
+                refused.append(sent)
+            else:
+                finished -= 1
+        self._pending.extendleft(reversed(refused))
+
+    def _all_refused(self) -> bool:
+        """Whether nothing is under way any more; what was refused then goes again, in order, in smaller bites."""
+        if not all(sent.refused for sent in self._pending):
+            return False
+        self._ready.extendleft(sent.command for sent in reversed(self._pending))
+        self._pending.clear()
+        self._refused = False
+        self._window = SAFE_WINDOW
+        time.sleep(ROOM_S)
+        return True
 
     def _look_after(self, now_s: float) -> None:
         """No answer for a while: a restarting engine is waited for, a link that is gone is opened again."""
@@ -222,10 +257,11 @@ class Feed:
         say(f"feed: {why}: {len(self._pending)} commands under way are sent again")
         self._link.close()
         self._link = None
-        once = [c for c in self._pending if int(c["client_id"][0]) == NO_ID and c["op"][0] in _ONCE]
+        once = [sent for sent in self._pending if not sent.refused and _must_not_come_twice(sent.command)]
         self.unsure += len(once)
-        again = [c for c in self._pending if not (int(c["client_id"][0]) == NO_ID and c["op"][0] in _ONCE)]
+        again = [sent.command for sent in self._pending if sent.refused or not _must_not_come_twice(sent.command)]
         self._pending.clear()
+        self._refused = False
         self._ready.extendleft(reversed(again))
         self.resumed += 1
         self._connect()
@@ -284,6 +320,10 @@ class Feed:
         if self._link is not None:
             self._link.close()
         self._history.close()
+
+
+def _must_not_come_twice(command: np.ndarray) -> bool:
+    return int(command["client_id"][0]) == NO_ID and command["op"][0] in _ONCE
 
 
 def _chunks(file: Any) -> Iterator[list[bytes]]:

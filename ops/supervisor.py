@@ -53,8 +53,9 @@ def exit_reason(status: int, log: Path) -> str:
     """A wait status in words, with the last line of the process's log where it has one."""
     if os.WIFSIGNALED(status):
         return f"killed by {signal.Signals(os.WTERMSIG(status)).name}"
-    said = last_line(log)
-    return f"exit code {os.WEXITSTATUS(status)}" + (f": {said}" if said else "")
+    code, said = os.WEXITSTATUS(status), last_line(log)
+    means = f" ({os.strerror(code)})" if code > 1 else ""  # see consumers.runtime.exit_code
+    return f"exit code {code}{means}" + (f": {said}" if said else "")
 
 
 def last_line(path: Path) -> str:
@@ -99,6 +100,7 @@ class Supervisor:
         self._due_s: dict[str, float] = {}  # restarts that wait
         self._stopping: set[str] = set()
         self._must_stop = False
+        self._unwritten = False  # run.json is older than what it should say
 
     def run(self, ready: Callable[[], None]) -> int:
         """Start everything, call `ready`, supervise until a stop signal, stop. Returns 0 when all ended cleanly.
@@ -180,6 +182,8 @@ class Supervisor:
         if caught is not None and _asks_to_stop(caught.si_signo):
             self._must_stop = True
         self._reap()
+        if self._unwritten:
+            self._write()
         now = time.monotonic()
         for name in [name for name, due in self._due_s.items() if due <= now]:
             del self._due_s[name]
@@ -269,4 +273,14 @@ class Supervisor:
         return self._context.data / "logs" / f"{name}.log"
 
     def _write(self) -> None:
-        self._run.write(self._context.data)
+        """Replace run.json. A disk that is full then ends no pipeline: the file tells of the moment before."""
+        try:
+            self._run.write(self._context.data)
+        except OSError as error:
+            if self._run.state == "starting":
+                raise StartFailed(f"run.json can't be written: {error}") from error
+            if not self._unwritten:
+                say(f"run.json can't be written, it stays as it was: {error}")
+            self._unwritten = True
+        else:
+            self._unwritten = False

@@ -152,6 +152,20 @@ def _check_gate(segment: Segment, name: str, at: int, gates: bool) -> None:
         raise SegmentBusy(f"cursor {name} of {segment.name}: gates: another cursor gates already")
 
 
+def gate_state(segment: Segment) -> CursorState:
+    """State of the cursor that gates, as its owner last set it, alive or not; CLOSED where none gates.
+
+    Raises SegmentError where the gate points at no cursor.
+    """
+    gate = read_i64(segment.address + GATE_AT)
+    if gate == 0:
+        return CursorState.CLOSED
+    index, off = divmod(gate - CURSORS_AT, LINE)
+    if off or not 0 <= index < CURSOR_COUNT:
+        raise SegmentError(f"gate of {segment.name}: expected the place of a cursor, found {gate}")
+    return CursorState(int(cursor_lines(segment)[index]["state"]))
+
+
 def forget_cursor(segment: Segment, name: str) -> bool:
     """Free the line of a cursor that nobody owns and that gates nothing; False = no such cursor."""
     key = encode_name(name, NAME_LIMIT)

@@ -11,6 +11,7 @@ from ringbuf.cursor import (
     CursorState,
     CursorView,
     forget_cursor,
+    gate_state,
     open_cursor,
     view_cursors,
 )
@@ -237,6 +238,11 @@ class Ring:
     def cursor(self, name: str, gates: bool = False, sequence: int | None = None) -> Cursor:
         """Open the cursor of that name, or take it over from a dead owner; see ringbuf.cursor.open_cursor."""
         return open_cursor(self.segment, name, gates, sequence)
+
+    @property
+    def gate_state(self) -> CursorState:
+        """What the reader that the writer waits for was doing when it last said so; CLOSED where nobody gates."""
+        return gate_state(self.segment)
 
     def cursors(self) -> list[CursorView]:
         """Every named cursor as it is now."""

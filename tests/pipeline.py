@@ -144,7 +144,11 @@ class Pipeline:
         found: dict[str, Any] = {}
 
         def quiet() -> bool:
-            found.update(self.report("status"))
+            done = self.verb("status", "--json")
+            if done.returncode == 1:  # one is down
+                return False
+            assert done.returncode == 0, done.stderr
+            found.update(json.loads(done.stdout))
             running = all(row["state"] == "running" and row["pid"] for row in found["processes"].values())
             return running and all(row["lag"] == 0 for row in found["consumers"].values())
 

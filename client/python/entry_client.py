@@ -43,6 +43,7 @@ class EntryClient:
         self._socket.setsockopt(zmq.RECONNECT_IVL, 50)
         self._socket.connect(endpoint)
         self._early: list[bytes] = []
+        self._refused = False  # since the last hello
         self.session = -1
         try:
             self.session = self._greet(wait_s)
@@ -67,7 +68,7 @@ class EntryClient:
         hello: dict[str, Any] = {"op": "hello", "format": "binary"}
         if self._guard is not None:
             hello |= {"account": self._guard, "cancel_on_disconnect": True}
-        self._put(orjson.dumps(hello))
+        self._refused = not self._put(orjson.dumps(hello)) and self._refused
 
     def ping(self) -> None:
         """Be heard; the answer, a notice, shows that entry is."""
@@ -85,11 +86,15 @@ class EntryClient:
     def send(self, commands: np.ndarray) -> int:
         """Send COMMAND records as one message; how many went out: all, or 0 while the queue to entry is full.
 
-        Stamps their session: no other entry than the one that gave it takes them, see `answered_session`.
+        Stamps their session: no other entry than the one that gave it takes them, see `answered_session`. After a
+        refusal entry takes none of the session before a hello, which goes out first here: who wants the order kept
+        waits until everything under way is answered or refused, then sends what was refused again.
         """
         if commands.dtype.itemsize != RECORD_SIZE:
             raise ValueError(f"commands: expected records of {RECORD_SIZE} bytes, found {commands.dtype}")
         if len(commands):
+            if self._refused:
+                self.ask_session()
             stamped = np.array(commands).view(COMMAND)
             stamped["session"] = self.session & _SESSION_MASK
             return len(commands) if self._put(stamped.tobytes()) else 0
@@ -106,7 +111,8 @@ class EntryClient:
     def receive(self, timeout_ms: int) -> np.ndarray:
         """The events (EVENT) that have come, waiting for the first at most so long; JSON frames go to `notices`.
 
-        One of sequence 0 is no event but the answer `overloaded`: entry had no room, send that command again.
+        One of sequence 0 is no event: entry had no room (`overloaded`) or the journal fails (`storage_full`).
+        Send that command again, see `send`.
         """
         found = self._early
         self._early = []
@@ -122,7 +128,9 @@ class EntryClient:
                     found.append(frame)
                 else:
                     self.notices.append(orjson.loads(frame))
-        return np.frombuffer(b"".join(found), EVENT)
+        events = np.frombuffer(b"".join(found), EVENT)
+        self._refused = self._refused or bool((events["seq"] == 0).any())
+        return events
 
     def own_answers(self, events: np.ndarray) -> int:
         """How many of this session's commands these events finish."""
@@ -135,7 +143,7 @@ class EntryClient:
 
 
 def count_answers(events: np.ndarray, session: int) -> int:
-    """How many commands of `session` end among these events; `overloaded` (sequence 0) is no end."""
+    """How many commands of `session` end among these events; a refusal by entry (sequence 0) is no end."""
     ends = (events["session"] == session) & (events["flags"] & FLAG_LAST != 0) & (events["seq"] != 0)
     return int(np.count_nonzero(ends))
 

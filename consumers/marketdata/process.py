@@ -74,6 +74,8 @@ class MarketData:
             self._publish(records)
 
     def _publish(self, records: np.ndarray) -> None:
+        """Append what the ring lacks: a store that is made again while others run is behind the ring at first."""
+        records = records[max(self.ring.published - int(records["mseq"][0]) + 1, 0) :] if len(records) else records
         step = max(self.ring.capacity // 4, 1)
         for at in range(0, len(records), step):
             self.ring.append(records[at : at + step])
@@ -122,15 +124,16 @@ def market_ring(name: str, epoch: int, capacity: int, mseq: int) -> Ring:
     """The supervisor's market ring (made here where there is none), no further back than its capacity from `mseq`.
 
     This process is the ring's one writer: where the ring is new and the history is not, it jumps forward. A reader
-    behind that finds itself lapped and reads the feed log.
+    behind that finds itself lapped and reads the feed log. Where the store is made again, the ring is ahead of it for
+    a while: the same history gives the same records.
     """
     segment = f"/{name}.market"
     try:
         ring = Ring.attach(segment, "market")
     except SegmentMissing:
         ring = Ring.create(segment, capacity, "market", epoch, "memory", stale="reclaim")
-    if ring.epoch != epoch or ring.published > mseq:
-        raise ConsumerError(f"{segment}: of epoch {ring.epoch} at {ring.published}, expected {epoch} at most {mseq}")
+    if ring.epoch != epoch:
+        raise ConsumerError(f"{segment}: of epoch {ring.epoch}, expected {epoch}")
     begin = mseq - ring.capacity
     if ring.published < begin:
         write_i64(ring.address + CLAIMED_AT, begin)

@@ -48,18 +48,18 @@ def notice(fields: dict[str, object]) -> bytes:
     return text if len(text) % RECORD_SIZE else text + b" "
 
 
-def overloaded_json(command: np.void) -> bytes:
-    """The answer to a command that found no room: an event's form, but no event, and so without a sequence."""
+def refused_json(command: np.void, reason: Reason) -> bytes:
+    """The answer to a command that entry does not take: an event's form, but no event, and so without a sequence."""
     fields: dict[str, object] = {"type": "rejected", "account": int(command["account"])}
     if int(command["client_id"]) != NO_ID:
         fields["client_id"] = int(command["client_id"])
-    return notice({**fields, "reason": "overloaded"})
+    return notice({**fields, "reason": reason.name.lower()})
 
 
-def overloaded_records(commands: np.ndarray, session: int) -> bytes:
-    """The same as EVENT records: `rejected` `overloaded` of sequence 0, one for each of the COMMAND records."""
+def refused_records(commands: np.ndarray, session: int, reason: Reason) -> bytes:
+    """The same as EVENT records: `rejected` of sequence 0, one for each of the COMMAND records."""
     answers = np.zeros(len(commands), EVENT)
-    answers["type"], answers["reason"] = EventType.REJECTED, Reason.OVERLOADED
+    answers["type"], answers["reason"] = EventType.REJECTED, reason
     answers["flags"] = FLAG_LAST
     answers["account"], answers["client_id"] = commands["account"], commands["client_id"]
     answers["request_id"] = NO_ID

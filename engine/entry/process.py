@@ -5,7 +5,7 @@ can take back. A client that is not answered (restart of this process, of the en
 
 A binary command may name the session it belongs to (from the answer to hello). One of another session is not taken,
 the notice says which session this is: so what a client had queued for an entry that died never overtakes what was
-lost with it, which could then only be refused as `duplicate_client_id`.
+lost with it, which could then only be refused as `duplicate_client_id`. The same after a refusal (see `Entry._send`).
 
 A session that asked for it in its hello is guarded: see `engine.entry.guards`.
 """
@@ -33,13 +33,15 @@ from engine.entry.frames import (
     as_json,
     binary_commands,
     notice,
-    overloaded_json,
-    overloaded_records,
+    refused_json,
+    refused_records,
     whole_groups,
 )
 from engine.entry.guards import Guards
 from engine.entry.routing import Routes
+from engine.entry.storage import Storage
 from engine.entry.vetting import disconnect_command, malformed_command, vet
+from ringbuf.codes import Reason
 from ringbuf.cursor import CursorSource, CursorState
 from ringbuf.lanes import Lanes
 from ringbuf.reader import Lapped, RingReader
@@ -74,6 +76,7 @@ class Session:
         self.identity = identity
         self.number = number
         self.frames: list[bytes] = []
+        self.held: Reason | None = None  # why its commands that name it are refused until it says hello
 
 
 class Entry:
@@ -85,6 +88,7 @@ class Entry:
         self.cursor = self.ring.cursor(NAME, sequence=self.ring.limit)
         self.reader = RingReader(self.ring, self.cursor)
         self.reader.seek(self.ring.limit)
+        self.storage = Storage(self.ring)
         self.lanes = Lanes.attach(f"/{context.name}.lanes")
         self.lane = self.lanes.producer(NAME)
         self.routes = Routes(self.lane.lane)
@@ -188,7 +192,7 @@ class Entry:
             session.frames.append(notice({"op": "hello", "session": session.number | BINARY}))
         for wrong in vet(commands, self.catalog, self.trade_of):
             session.frames.append(notice({"error": wrong}))
-        self._send(session, commands, BINARY)
+        self._send(session, commands, BINARY, named=bool(meant[: len(commands)].any()))
 
     def _hello(self, session: Session, hello: dict[str, Any]) -> None:
         try:
@@ -199,6 +203,7 @@ class Entry:
         except Malformed as error:
             session.frames.append(notice({"error": str(error)}))
             return
+        session.held = None
         if guard is False:
             self.guards.release(session.number)
         answer: dict[str, object] = {"op": "hello", "session": session.number | form}
@@ -222,16 +227,24 @@ class Entry:
                 self._flush(session)
         self.guards.store()
 
-    def _send(self, session: Session, commands: np.ndarray, form: int) -> None:
-        """Into the lane; what finds no room is answered `overloaded` here, without an event."""
+    def _send(self, session: Session, commands: np.ndarray, form: int, named: bool = False) -> None:
+        """Into the lane. What can't be made durable or finds no room is refused here, without an event.
+
+        After a refusal, what names the session is refused on until it says hello: so what a client had under way
+        never overtakes what was refused before it.
+        """
         commands["session"] = session.number | form
-        over = commands[self.lane.send(commands) :]
-        if not len(over):
+        reason = Reason.STORAGE_FULL if self.storage.failing else session.held if named else None
+        refused = commands[0 if reason else self.lane.send(commands) :]
+        if not len(refused):
             return
+        reason = reason or Reason.OVERLOADED
+        if named:
+            session.held = reason
         if form == BINARY:
-            session.frames.append(overloaded_records(over, self.lane.session(session.number | BINARY)))
+            session.frames.append(refused_records(refused, self.lane.session(session.number | BINARY), reason))
         else:
-            session.frames += [overloaded_json(command) for command in over]
+            session.frames += [refused_json(command, reason) for command in refused]
 
     def answer(self) -> bool:
         """Route the next batch of events; whether there was one."""
@@ -318,6 +331,7 @@ def _loop(entry: Entry, told: list[int]) -> None:
         if now_s - beat_s > BEAT_S:
             beat_s = now_s
             entry.cursor.beat(CursorState.STOPPING if told else CursorState.RUNNING, CursorSource.RING)
+            entry.storage.look()
             if os.getppid() != parent or not entry.ring.is_current:
                 told.append(0)
             if not told:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from config.errors import ConfigError
-from ops.output import print_json, say
+from ops.output import LogStream, print_json, say
 from ops.run_file import checked_name
 
 DEFAULT_INSTRUMENTS = Path(__file__).resolve().parents[2] / "config" / "instruments.toml"
@@ -120,3 +120,4 @@ def _stream_to(log: Path) -> None:
         os.dup2(descriptor, stream)
     os.close(target)
     os.close(nothing)
+    sys.stdout, sys.stderr = LogStream(1), LogStream(2)
