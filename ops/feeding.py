@@ -52,6 +52,9 @@ class History:
     def refresh(self) -> None:
         """Fold the listings that have come since."""
         last = self.journal.last
+        if not self._seen:
+            self.catalog.fold_all(self.journal.listed(last))
+            self._seen = last
         while self._seen < last:
             events = self.journal.read(self._seen + 1, min(_READ, last - self._seen))
             self.catalog.fold_all(events)

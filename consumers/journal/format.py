@@ -4,6 +4,9 @@ A journal is the folder ``DATA/journal``. Its segments are named by the sequence
 
     journal/00000000000000000001.journal      header page, then blocks
     journal/00000000000000000001.timing       16 bytes a record: ingress_ns, match_ns (informational)
+    journal/00000000000000523265.listed       every listing before that segment (see listings.py)
+    journal/archive/NAME.zst                  a segment (or its timing) that was moved away, compressed (see packed.py)
+    journal/begins                            where the history begins, if what was before it was removed (prune.py)
 
     offset 0        4096                 4096 + 65536                            4096 + blocks * 65536
     ┌───────────────┬────────────────────┬────────────────────┬─ ─ ─ ┬────────────────────┐
@@ -27,6 +30,7 @@ What is not yet written reads as zeros (files are allocated or written ahead).
 """
 
 import hashlib
+import re
 import struct
 from dataclasses import dataclass
 from pathlib import Path
@@ -86,6 +90,10 @@ class JournalCorrupt(JournalError):
     """Something before the tail is not what was written."""
 
 
+class JournalRemoved(JournalError):
+    """What was asked for was written once and is no longer here: the history begins later."""
+
+
 @dataclass(frozen=True)
 class SegmentHeader:
     """What a segment says of itself. ``hash`` is where its own chain starts."""
@@ -142,7 +150,7 @@ def encode_mark(seq: int) -> bytes:
     return MARK.pack(seq, ~seq)
 
 
-def decode_mark(page: bytes) -> int:
+def decode_mark(page: bytes | bytearray) -> int:
     """The mark in a header page; 0 where it is not (or half) written."""
     if len(page) < MARK_OFFSET + MARK.size:
         return 0
@@ -183,6 +191,16 @@ def timing_name(first_seq: int) -> str:
     return f"{first_seq:020d}.timing"
 
 
+def archive_folder(folder: Path) -> Path:
+    """Where a journal's archived segments lie: a folder, or a link to one."""
+    return folder / "archive"
+
+
+def first_seq_of(path: Path) -> int:
+    """Sequence of a segment's first record, by its name, archived or not."""
+    return int(path.name.partition(".")[0])
+
+
 def journal_folder(data: Path) -> Path:
     """Where the journal of a data directory lies."""
     return Path(data) / "journal"
@@ -194,7 +212,17 @@ def record_offset(index: int) -> int:
 
 
 def list_segments(folder: Path) -> list[Path]:
-    """The segments in order of their first sequence."""
+    """The segments in order of their first sequence, without those in the archive."""
     if not folder.is_dir():
         return []
     return sorted(path for path in folder.iterdir() if path.suffix == ".journal" and path.stem.isdigit())
+
+
+def list_history(folder: Path) -> list[Path]:
+    """All segments in order, those in the archive too; one that is in both places stands here once, as it is."""
+    plain = {first_seq_of(path): path for path in list_segments(folder)}  # first: what is moved meanwhile is in both
+    archive = archive_folder(folder)
+    found = archive.iterdir() if archive.is_dir() else iter(())
+    packed = {first_seq_of(path): path for path in found if re.fullmatch(r"\d+\.journal\.zst", path.name)}
+    both = packed | plain
+    return [both[first] for first in sorted(both)]

@@ -30,6 +30,7 @@ from consumers.journal.format import (
     next_chain,
     record_offset,
 )
+from consumers.journal.packed import open_file
 from ringbuf.records import EVENT, RECORD_SIZE
 
 
@@ -63,16 +64,20 @@ def read_segment(path: Path, trusting: bool = False) -> tuple[SegmentHeader, int
     What a short file lacks, and what follows a block of zeros, reads as zeros. ``trusting``: the full blocks that the
     mark covers, but for the last of them, are not read (zeros).
     """
-    with path.open("rb", buffering=0) as file:  # the mark is read first: what it covers was written before it
-        page = file.read(PAGE_SIZE)
-        header = SegmentHeader.decode(page, path.name)
+    file = open_file(path)
+    try:
+        page = bytearray(PAGE_SIZE)  # the mark is read first: what it covers was written before it
+        page = page[: file.readinto(memoryview(page), 0)]
+        header = SegmentHeader.decode(bytes(page), path.name)
         mark = decode_mark(page)
         start = max((mark - header.first_seq + 1) // BLOCK_RECORDS - 1, 0) if trusting else 0
         blocks = np.zeros((header.blocks, BLOCK_SIZE), np.uint8)
-        file.seek(PAGE_SIZE + start * BLOCK_SIZE)
-        for block in blocks[start:]:
-            if file.readinto(memoryview(block)) < BLOCK_SIZE or not block.any():
+        for number in range(start, header.blocks):
+            read = file.readinto(memoryview(blocks[number]), PAGE_SIZE + number * BLOCK_SIZE)
+            if read < BLOCK_SIZE or not blocks[number].any():
                 break
+    finally:
+        file.close()
     return header, mark, start, blocks
 
 

@@ -32,6 +32,8 @@ from consumers.journal.format import (
     segment_name,
     timing_name,
 )
+from consumers.journal.listings import listings_among, read_listed, write_listed
+from consumers.journal.reader import JournalReader
 from consumers.journal.repair import recover
 from consumers.journal.tail import Tail
 from ringbuf.records import RECORD_SIZE
@@ -107,6 +109,8 @@ class JournalWriter:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             tail = recover(self.folder)
+            with JournalReader(data) as reader:
+                self._listed = reader.listed()
             if tail is None:
                 self._start_segment(1, FIRST_CHAIN)
             else:
@@ -123,6 +127,8 @@ class JournalWriter:
             self._start_segment(tail.last + 1, tail.chain)
             return
         self._open(tail.path, tail.header)
+        if read_listed(self.folder, self.epoch, tail.header.first_seq) is None:
+            self._write_listed(tail.header.first_seq)
         self._count = tail.whole
         self._chain = tail.chain
         number, at = divmod(tail.whole, BLOCK_RECORDS)
@@ -163,6 +169,7 @@ class JournalWriter:
                 os.fdatasync(fd)
         finally:
             os.close(fd)
+        self._write_listed(first_seq)
         path = self.folder / segment_name(first_seq)
         spare.rename(path)
         if self.mode == "fsync":
@@ -172,6 +179,12 @@ class JournalWriter:
         self._chain = header.hash
         self.last = first_seq - 1
         self._durable = first_seq - 1
+
+    def _write_listed(self, first_seq: int) -> None:
+        """The listings before a segment, beside it."""
+        if first_seq > 1:
+            before = self._listed[self._listed["seq"] < first_seq]
+            write_listed(self.folder, self.epoch, first_seq, before, self.mode == "fsync")
 
     def append(self, events: np.ndarray, timing: np.ndarray | None = None) -> None:
         """Write events (EVENT, continuing at last + 1), with their timing rows if known (16 bytes each).
@@ -183,6 +196,9 @@ class JournalWriter:
         if good < len(events):
             expected = self.last + 1 + good
             raise JournalError(f"event refused at {expected}: {what_is_wrong(events[good : good + 1], expected)}")
+        listed = listings_among(events)
+        if len(listed):
+            self._listed = np.concatenate([self._listed, listed])
         done = 0
         try:
             while done < len(events):

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import numpy as np
 
 from consumers.journal.checks import fill_checksums
-from consumers.marketdata import kernels
+from consumers.marketdata import kernels, memory
 from consumers.marketdata.candles import LateBust
 from consumers.marketdata.tables import CANDLES, Tables
 from ringbuf.codes import EventType, MarketType
@@ -39,7 +39,10 @@ class MarketFold:
 
     epoch: its low 32 bits stand in `spare` of each record. trade_time: when a trade that a bust names took place.
     late_busts: what trades busted since `take` take from candles that have ended.
+    `layout`, `pack`, `unpack`, `fold`: a consumers.checkpoint.Memory.
     """
+
+    layout = memory.LAYOUT
 
     def __init__(self, epoch: int, trade_time: TradeTime) -> None:
         self.trade_time = trade_time
@@ -121,6 +124,21 @@ class MarketFold:
         self.late_busts.clear()
         if len(self._out) > OUT_RECORDS:
             self._set_out(np.empty(OUT_RECORDS, MARKET))
+
+    def pack(self) -> list[memoryview]:
+        """All that goes on beyond a command, records not yet taken left out."""
+        return memory.pack(self._tables)
+
+    def unpack(self, packed: bytes) -> None:
+        """Be what was packed; nothing is left to take."""
+        self._tables = memory.unpack(packed)
+        self._set_out(self._out)
+        self.forget()
+
+    def fold(self, events: np.ndarray) -> None:
+        """As `apply`, of events whose records were taken before. Raises FoldError."""
+        self.apply(events)
+        self.forget()
 
     def depth(self, symbol: int) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
         """(bids, asks) as (price_ticks, total_lots), best first; for tests and questions, not for speed."""

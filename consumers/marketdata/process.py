@@ -1,14 +1,14 @@
 """Step 6 of nine: best bid and offer, depth, ticker, candles; one writer of the market ring.
 
 The store is committed first, then the ring gets the same records: who is behind the ring reads the feed log. At a
-start the state is made anew by folding the journal up to the committed sequence.
+start the state is that of the last checkpoint in the store, with the journal folded from there on.
 """
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from consumers.checkpoint import CHECKPOINT, Checkpoints, put_checkpoint, take_up
 from consumers.funds import listed_events
 from consumers.marketdata.fold import FoldError, MarketFold
 from consumers.marketdata.store import (
@@ -21,7 +21,6 @@ from consumers.marketdata.store import (
     trade_at,
 )
 from consumers.runtime import ConsumerError, run
-from consumers.source import JournalSource
 from consumers.stored import open_store, put_listed
 from ringbuf.layout import CLAIMED_AT, PUBLISHED_AT
 from ringbuf.ring import Ring
@@ -38,30 +37,27 @@ class MarketData:
 
     def open(self, context: Any) -> int:
         """Open the store, rebuild the state, give the ring what it lacks."""
-        self.store = open_store(context, NAME, TABLES)
+        self.store = open_store(context, NAME, (*TABLES, CHECKPOINT))
         self.fold = MarketFold(context.epoch, self._trade_time)
         self._listed: list[np.void] = []
-        self._rebuild(context.data)
+        self._rebuild(context)
         self.ring = market_ring(context.name, context.epoch, context.settings.ring.market_capacity, self.fold.mseq)
         self._fill_ring()
         return self.store.sequence
 
-    def _rebuild(self, data: Path) -> None:
-        if self.store.sequence == 0:
-            return
-        source = JournalSource(data, 0, self.store.sequence)
+    def _rebuild(self, context: Any) -> None:
         try:
-            while (events := source.next(CHUNK)) is not None:
-                self._fold(events)
-                self.fold.forget()
-        finally:
-            source.close()
+            begun = take_up(self.store, context.data, self.fold)
+        except FoldError as error:
+            raise ConsumerError(str(error)) from error
+        self._folded = self.store.sequence
+        self.checkpoints = Checkpoints(context.settings.snapshots.events, begun)
         with self.store.read() as txn:
             stored = last_mseq(txn, self.store)
-        if source.position != self.store.sequence or stored != self.fold.mseq:
+        if stored != self.fold.mseq:
             raise ConsumerError(
-                f"the journal up to {source.position} gives {self.fold.mseq} market records, the store has {stored} "
-                f"up to {self.store.sequence}: move stores/{NAME} away to have it rebuilt"
+                f"the journal up to {self._folded} gives {self.fold.mseq} market records, the store has {stored}: "
+                f"move stores/{NAME} away to have it rebuilt"
             )
 
     def _fill_ring(self) -> None:
@@ -86,27 +82,30 @@ class MarketData:
             trade = trade_at(txn, self.store, symbol, seq)
         return None if trade is None else int(trade["ts_ns"])
 
-    def _fold(self, events: np.ndarray) -> None:
+    def apply(self, events: np.ndarray) -> None:
+        """Fold a batch."""
+        self._listed.extend(listed_events(events))
         try:
             self.fold.apply(events)
         except FoldError as error:
             raise ConsumerError(str(error)) from error
-
-    def apply(self, events: np.ndarray) -> None:
-        """Fold a batch."""
-        self._listed.extend(listed_events(events))
-        self._fold(events)
+        self._folded = int(events["seq"][-1])
 
     def commit(self, sequence: int) -> None:
         """Store, then ring."""
         records = self.fold.records()
+        due = self.checkpoints.due(sequence)
 
         def write(txn: Any) -> None:
             put_listed(txn, self.store, self._listed)
             put_records(txn, self.store, records)
             take_from_candles(txn, self.store, self.fold.late_busts, records)
+            if due:
+                put_checkpoint(txn, self.store, sequence, self.fold)
 
         self.store.commit(sequence, write)
+        if due:
+            self.checkpoints.at = sequence
         self._listed.clear()
         self._publish(records)
         self.fold.forget()
@@ -115,9 +114,13 @@ class MarketData:
         """Nothing to do at rest."""
 
     def close(self) -> None:
-        """Let go of ring and store; the supervisor unlinks the ring."""
-        self.ring.close()
-        self.store.close()
+        """A checkpoint of what is committed; let go of ring and store; the supervisor unlinks the ring."""
+        try:
+            if self._folded == self.store.sequence:
+                self.checkpoints.keep(self.store, self.fold)
+        finally:
+            self.ring.close()
+            self.store.close()
 
 
 def market_ring(name: str, epoch: int, capacity: int, mseq: int) -> Ring:

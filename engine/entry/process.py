@@ -110,11 +110,8 @@ class Entry:
 
     def _fold_history(self) -> None:
         """Learn every listing so far."""
-        seq, last = 1, min(self._journal.last, self.reader.position)
-        while seq <= last:
-            events = self._journal.read(seq, min(65536, last - seq + 1))
-            self.catalog.fold_all(events)
-            seq += len(events)
+        last = min(self._journal.last, self.reader.position)
+        self.catalog.fold_all(self._journal.listed(last))
         self.reader.seek(last)
 
     def trade_of(self, seq: int) -> np.void | None:
