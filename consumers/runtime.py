@@ -12,6 +12,7 @@ import signal
 import sys
 import time
 from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Protocol
@@ -79,6 +80,19 @@ class Pace:
     idle_ns: int = 50_000_000
 
 
+# What ends a consumer's process by name; anything else is a fault of the program and shows its traceback.
+FAILURES = (ConsumerError, SourceError, JournalError, StoreError, SegmentError, lmdb.Error, OSError, Ahead)
+
+
+class Then(Enum):
+    """What a consumer does after a step: go on, let more events come together, wait for some, end."""
+
+    STEP = 0
+    GATHER = 1
+    WAIT = 2
+    END = 3
+
+
 # These commit to disk: a commit costs them about as much as a hundred events, so events come together first.
 BULK_CONSUMERS = frozenset({"orders", "balances", "settlement", "replica"})
 
@@ -90,12 +104,14 @@ def run(consumer: Consumer, context: "Context", gates: bool = False, ahead: bool
     replica). 0 = stopped, everything readable committed; else a named failure, said on standard error: see exit_code.
     """
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(name)s %(message)s")
-    loop = _Loop(consumer, context, gates, ahead)
+    loop = Loop(consumer, context, gates, ahead)
+    signal.signal(signal.SIGTERM, loop.on_signal)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C goes to the supervisor, which stops us
     try:
         loop.start()
         loop.turn()
         return 0
-    except (ConsumerError, SourceError, JournalError, StoreError, SegmentError, lmdb.Error, OSError, Ahead) as error:
+    except FAILURES as error:
         log.error("%s: ended after sequence %d: %s: %s", consumer.name, loop.committed, type(error).__name__, error)
         loop.fail()
         return exit_code(error)
@@ -109,8 +125,8 @@ def exit_code(error: BaseException) -> int:
     return (cause.errno or 1) if isinstance(cause, OSError) else 1
 
 
-class _Loop:
-    """One run of one consumer."""
+class Loop:
+    """One run of one consumer: `start`, then `step` until that says END, then `finish`."""
 
     def __init__(self, consumer: Consumer, context: "Context", gates: bool, ahead: bool) -> None:
         self.consumer = consumer
@@ -126,13 +142,13 @@ class _Loop:
         self._opened = False
         self._cursor: Cursor | None = None
         self._metrics: ConsumerMetrics | None = None
-        self._source: LiveSource | None = None
+        self.source: LiveSource | None = None
         self._match: list[np.ndarray] = []
+        self.pending = 0  # events applied and not yet committed
+        self._commit_ns = self._idle_ns = self._check_ns = 0  # when each was last done
 
     def start(self) -> None:
         """Attach, open, agree on where to begin."""
-        signal.signal(signal.SIGTERM, self._on_signal)
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C goes to the supervisor, which stops us
         self.ring = attach_ring(self.context.name)
         if self.ring.epoch != self.context.epoch:
             raise ConsumerError(f"ring is of epoch {self.ring.epoch}, this run of {self.context.epoch}")
@@ -141,7 +157,7 @@ class _Loop:
         self._metrics = ConsumerMetrics(self.context.name, self.context.data, self.consumer.name)
         self.committed = self._open_consumer()
         self._cursor.set(self.committed)  # a kill between commit and cursor may have left it behind
-        self._source = LiveSource(
+        self.source = LiveSource(
             self.ring, self._cursor, self.context.data, self.committed, self.pace.wait, ahead=self.ahead
         )
         self._beat()
@@ -165,48 +181,52 @@ class _Loop:
         return committed
 
     def turn(self) -> None:
-        """The loop: one batch after another, until told to stop and drained."""
-        source = self._source
-        assert source is not None
-        pending = 0
-        commit_ns = idle_ns = check_ns = 0
-        while True:
-            now_ns = time.time_ns()
-            events = source.next(self.pace.batch_events - pending)
-            if events is not None:
-                pending += len(events)
-                self._apply(events)
-            due = pending and (
-                pending >= self.pace.batch_events or now_ns - commit_ns >= self.pace.commit_ns or self._told
-            )
-            if due:
-                self._commit(source.position)
-                commit_ns = now_ns
-                pending = 0
-            if now_ns - check_ns >= CHECK_NS:
-                check_ns = now_ns
-                self._look_around()
-            if events is not None:
-                if now_ns - idle_ns >= self.pace.idle_ns:
-                    idle_ns = now_ns
-                    self.consumer.idle(now_ns)
-                continue
-            if self._told and not pending and self._drained():
-                return
-            if not pending:
-                idle_ns = now_ns
-                self.consumer.idle(now_ns)
-            if pending:  # let more come together; a wake for each would cost more than it brings
-                time.sleep(max(commit_ns + self.pace.commit_ns - time.time_ns(), 0) / 1e9)
-            else:
-                source.wait(self._patience_ns())
+        """One step after another, until told to stop and drained."""
+        assert self.source is not None
+        while (then := self.step()) is not Then.END:
+            if then is Then.GATHER:  # a wake for each event would cost more than it brings
+                time.sleep(max(self._commit_ns + self.pace.commit_ns - time.time_ns(), 0) / 1e9)
+            elif then is Then.WAIT:
+                self.source.wait(self._patience_ns())
+
+    def step(self) -> Then:
+        """A batch, if there is one; a commit, if one is due; what is to be done now and then. Never waits."""
+        assert self.source is not None
+        now_ns = time.time_ns()
+        events = self.source.next(self.pace.batch_events - self.pending)
+        if events is not None:
+            self.pending += len(events)
+            self._apply(events)
+        if self.pending and (
+            self.pending >= self.pace.batch_events or now_ns - self._commit_ns >= self.pace.commit_ns or self._told
+        ):
+            self._commit(self.source.position)
+            self._commit_ns = now_ns
+            self.pending = 0
+        if now_ns - self._check_ns >= CHECK_NS:
+            self._check_ns = now_ns
+            self._look_around()
+        if events is not None:
+            if now_ns - self._idle_ns >= self.pace.idle_ns:
+                self._idle(now_ns)
+            return Then.STEP
+        if self.pending:
+            return Then.GATHER
+        if self._told and self._drained():
+            return Then.END
+        self._idle(now_ns)
+        return Then.WAIT
+
+    def _idle(self, now_ns: int) -> None:
+        self._idle_ns = now_ns
+        self.consumer.idle(now_ns)
 
     def _patience_ns(self) -> int:
         return 5_000_000 if self._told else self.pace.idle_ns
 
     def _apply(self, events: np.ndarray) -> None:
-        assert self._source is not None and self._metrics is not None
-        self._match.append(self._source.match_ns())
+        assert self.source is not None and self._metrics is not None
+        self._match.append(self.source.match_ns())
         self.consumer.apply(events)
         self._metrics.batch(len(events))
 
@@ -221,14 +241,14 @@ class _Loop:
         self._beat()
 
     def _beat(self) -> None:
-        assert self._cursor is not None and self._source is not None
+        assert self._cursor is not None and self.source is not None
         if self._told:
             state = CursorState.STOPPING
-        elif self._source.kind == CursorSource.JOURNAL:
+        elif self.source.kind == CursorSource.JOURNAL:
             state = CursorState.CATCHING_UP
         else:
             state = CursorState.RUNNING
-        self._cursor.beat(state, self._source.kind)
+        self._cursor.beat(state, self.source.kind)
 
     def _look_around(self) -> None:
         """Show life; notice the supervisor's death, and a ring that is no longer the one of this name."""
@@ -247,7 +267,8 @@ class _Loop:
             self._stop_deadline = time.monotonic() + DRAIN_SECONDS
         return self.committed >= self._stop_at or time.monotonic() > self._stop_deadline
 
-    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+    def on_signal(self, number: int, frame: FrameType | None) -> None:
+        """Signal handler."""
         self._told = True
 
     def fail(self) -> None:
@@ -263,8 +284,8 @@ class _Loop:
                 self.consumer.close()
             except (JournalError, StoreError, lmdb.Error, OSError) as error:
                 log.error("%s: close: %s", self.consumer.name, error)
-        if self._source is not None:
-            self._source.close()
+        if self.source is not None:
+            self.source.close()
         if self._metrics is not None:
             self._metrics.close()
         if self._cursor is not None:

@@ -41,8 +41,16 @@ class _Serving:
         self._out[0]["timing"] = ring.timing.ctypes.data
         self._out[0]["ring"] = ring.address
         self._scratch = scratch_command()
-        self._seen = np.zeros(lanes.lanes, np.int64)
-        find_positions(state.address, lanes.address, self._seen.ctypes.data)
+        self.seen = np.zeros(lanes.lanes, np.int64)
+        self._arguments = (
+            state.address,
+            self._out.ctypes.data,
+            lanes.address,
+            ring.address,
+            self.seen.ctypes.data,
+            self._scratch.ctypes.data,
+        )
+        find_positions(state.address, lanes.address, self.seen.ctypes.data)
 
     def seed(self, commands: np.ndarray) -> None:
         """Begin a new history with its listings."""
@@ -54,20 +62,16 @@ class _Serving:
                 commands.ctypes.data + index * commands.dtype.itemsize,
             )
         # These came by no lane: lane 0 (the engine's own) counts them in history, and has none waiting.
-        find_positions(self.state.address, self.lanes.address, self._seen.ctypes.data)
+        find_positions(self.state.address, self.lanes.address, self.seen.ctypes.data)
+
+    def turn(self) -> int:
+        """One round over the lanes: how many commands it answered, -1 where the ring has no room."""
+        return serve_turn(*self._arguments)
 
     def run(self) -> None:
         """Serve until told to stop or the supervisor is gone; then finish what lies in the lanes."""
-        arguments = (
-            self.state.address,
-            self._out.ctypes.data,
-            self.lanes.address,
-            self.ring.address,
-            self._seen.ctypes.data,
-            self._scratch.ctypes.data,
-        )
         while True:
-            answered = serve_turn(*arguments)
+            answered = self.turn()
             if answered > 0:
                 continue
             if answered < 0:
@@ -77,7 +81,7 @@ class _Serving:
             else:
                 self.ring.wake()
                 if not self.spins:
-                    self.lanes.wait(self._seen, IDLE_WAIT_NS)
+                    self.lanes.wait(self.seen, IDLE_WAIT_NS)
 
     def stop(self, number: int, frame: FrameType | None) -> None:
         """Signal handler."""
