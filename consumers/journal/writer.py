@@ -109,6 +109,8 @@ class JournalWriter:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             tail = recover(self.folder)
+            if mode == "fsync":
+                sync_folder(self.folder.parent)
             with JournalReader(data) as reader:
                 self._listed = reader.listed()
             if tail is None:
@@ -123,6 +125,8 @@ class JournalWriter:
             raise JournalError(f"{tail.path.name}: field epoch is {tail.header.epoch}, expected {self.epoch}")
         self.last = tail.last
         self._durable = tail.last
+        if self.mode == "fsync":
+            self._secure(tail)
         if tail.whole == tail.header.records:
             self._start_segment(tail.last + 1, tail.chain)
             return
@@ -134,6 +138,25 @@ class JournalWriter:
         number, at = divmod(tail.whole, BLOCK_RECORDS)
         kept = os.pread(self._fd, at * RECORD_SIZE, PAGE_SIZE + number * BLOCK_SIZE)
         self._block[: len(kept)] = kept
+
+    def _secure(self, tail: Tail) -> None:
+        """Make what was found as durable as it will be called: who wrote it may have died before its sync, or of it.
+
+        After a sync that failed the next one may pass over the same bytes, so what the mark does not cover is written
+        again: it was read and checked, whether it came from the cache or from the disk.
+        """
+        begin = max(tail.mark - tail.header.first_seq + 1, 0) // BLOCK_RECORDS * BLOCK_SIZE + PAGE_SIZE
+        end = record_offset(tail.whole)
+        fd = os.open(tail.path, os.O_RDWR | os.O_CLOEXEC)
+        try:
+            for at in range(begin, end, len(_ZEROS)):
+                piece = os.pread(fd, min(len(_ZEROS), end - at), at)
+                if os.pwrite(fd, piece, at) != len(piece):
+                    raise OSError(28, "short write", str(tail.path))
+            os.fdatasync(fd)
+        finally:
+            os.close(fd)
+        sync_folder(self.folder)  # its name, too
 
     def _open(self, path: Path, header: SegmentHeader) -> None:
         for fd in (self._fd, self._timing_fd):

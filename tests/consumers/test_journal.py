@@ -276,3 +276,34 @@ def test_damage_of_a_whole_segment_in_the_middle_is_an_error(tmp_path: Path) -> 
     with pytest.raises(JournalCorrupt, match="field first_seq"):
         JournalReader(tmp_path)
     assert not verify(tmp_path).ok
+
+
+@pytest.mark.parametrize("count", [40, 511, 700])
+def test_what_a_dead_writer_did_not_sync_is_written_again_and_synced_before_anybody_may_rely_on_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, count: int
+) -> None:
+    """It may have died of a failed sync: the next sync may say OK and pass over the same bytes."""
+    writer = JournalWriter(tmp_path, EPOCH, "fsync", blocks=2)
+    writer.append(make_events(1, 20, command=1))
+    writer.sync()
+    writer.append(make_events(21, count - 20, command=1))  # and here it is killed
+    done: list[tuple[str, int, int]] = []
+    real_write, real_sync = os.pwrite, os.fdatasync
+
+    def pwrite(fd: int, data: bytes, at: int) -> int:
+        done.append(("write", at, at + len(data)))
+        return real_write(fd, data, at)
+
+    def fdatasync(fd: int) -> None:
+        done.append(("sync", 0, 0))
+        real_sync(fd)
+
+    monkeypatch.setattr(os, "pwrite", pwrite)
+    monkeypatch.setattr(os, "fdatasync", fdatasync)
+    with_tail = JournalWriter(tmp_path, EPOCH, "fsync", blocks=2)
+    assert with_tail.last == count
+    written = [(first, end) for kind, first, end in done if kind == "write"]
+    assert any(first <= record_offset(20) and end >= record_offset(count) for first, end in written), written
+    assert done[[kind for kind, _, _ in done].index("write") + 1][0] == "sync"
+    with_tail.close()
+    assert verify(tmp_path).ok
