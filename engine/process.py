@@ -17,6 +17,7 @@ from engine.compose import OUT
 from engine.limits import limits_of
 from engine.recovery import RecoveryError, recover
 from engine.serve import find_positions, scratch_command, serve_command, serve_turn
+from engine.snapshot import WORD
 from engine.state import State
 from ringbuf.lanes import Lanes
 from ringbuf.ring import Ring
@@ -53,16 +54,18 @@ class _Serving:
         find_positions(state.address, lanes.address, self.seen.ctypes.data)
 
     def seed(self, commands: np.ndarray) -> None:
-        """Begin a new history with its listings."""
-        for index in range(len(commands)):
+        """Begin a new history with its listings; with those that are left, where an engine died among them."""
+        begun = int(self.state.view("lanes", WORD, 1)[0])  # they come by no lane: lane 0, the engine's own, counts them
+        if begun != int(self.state.record["seq"]):
+            return  # more than listings has happened: this history was begun long ago
+        for index in range(begun, len(commands)):
             serve_command(
                 self.state.address,
                 self._out.ctypes.data,
                 self.ring.address,
                 commands.ctypes.data + index * commands.dtype.itemsize,
             )
-        # These came by no lane: lane 0 (the engine's own) counts them in history, and has none waiting.
-        find_positions(self.state.address, self.lanes.address, self.seen.ctypes.data)
+        find_positions(self.state.address, self.lanes.address, self.seen.ctypes.data)  # lane 0 has none waiting
 
     def turn(self) -> int:
         """One round over the lanes: how many commands it answered, -1 where the ring has no room."""
@@ -106,8 +109,7 @@ def main(context: Context) -> int:
     serving = _Serving(context, ring, lanes, state)
     signal.signal(signal.SIGTERM, serving.stop)
     print(f"engine: at {ring.published} after {time.perf_counter() - began:.3f} s", file=sys.stderr)
-    if ring.published == 0:
-        serving.seed(context.instruments.seed_commands())
+    serving.seed(context.instruments.seed_commands())
     own = lanes.producer("engine")  # owning its lane is how it says: recovered, at work
     gc.collect()
     gc.freeze()

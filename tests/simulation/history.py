@@ -12,6 +12,7 @@ import numpy as np
 
 from consumers.journal.reader import JournalReader
 from consumers.runtime import FAILURES, ConsumerError
+from consumers.store import StoreError
 from ops.leftover import unlink_all
 from ringbuf.lanes import _lines
 from ringbuf.ring import Ring
@@ -208,7 +209,7 @@ class History:
     def _waits_for_journal(self, name: str, error: BaseException) -> bool:
         """In durability `memory` these may be ahead of the journal, from which they begin: they are started anew until
         it has come that far."""
-        behind = isinstance(error, ConsumerError) and "journal" in str(error)
+        behind = isinstance(error, ConsumerError | StoreError) and "the journal ends at" in str(error)
         return self.plan.mode == "memory" and name in ("marketdata", "risk") and behind
 
     def _bury(self, name: str) -> None:

@@ -68,6 +68,9 @@ def each_command_acted_once(history: History, events: np.ndarray) -> None:
     acts twice, none is out of its lane's order."""
     answers = events[(events["flags"] & FLAG_LAST != 0) & (events["session"] != STEP_SESSION)]
     rows = [seeds().seed_commands()]
+    begun = int(np.count_nonzero(answers["session"] >> 24 == 0))
+    if begun != len(rows[0]):
+        raise Violation("once", f"the history begins with {begun} listings of {len(rows[0])}")
     position = dict.fromkeys(history.lanes, 0)
     for lane in (answers["session"][len(rows[0]) :] >> 24).tolist():
         at = position.get(lane, 0)

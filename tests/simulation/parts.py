@@ -146,8 +146,7 @@ class EnginePart:
         lanes = Lanes.attach(f"/{context.name}.lanes")
         state = recover(LIMITS, context.data, ring, lambda _: None)
         self.serving = _Serving(context, ring, lanes, state)
-        if ring.published == 0:
-            self.serving.seed(context.instruments.seed_commands())
+        self.serving.seed(context.instruments.seed_commands())
         self._own = lanes.producer("engine")
 
     def step(self) -> bool:

@@ -10,7 +10,8 @@ from typing import Any
 from unittest.mock import patch
 
 import client.python.lane_client
-import consumers.journal.reader
+import consumers.journal.listings
+import consumers.journal.packed
 import consumers.journal.repair
 import consumers.journal.writer
 import consumers.runtime
@@ -34,7 +35,8 @@ from tests.simulation.flows import LIMITS
 from tests.simulation.stores import SimulatedLmdb
 
 _OS = (
-    consumers.journal.writer, consumers.journal.repair, consumers.journal.reader, engine.snapshot, pathlib,
+    consumers.journal.listings,
+    consumers.journal.writer, consumers.journal.repair, consumers.journal.packed, engine.snapshot, pathlib,
 )  # fmt: skip
 _TIME = (consumers.runtime, consumers.store, consumers.journal.repair, engine.replica, ops.memory)
 _OWNERS = (ringbuf.cursor, ringbuf.head, ringbuf.lanes)
