@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from ops.processes import present
-from tests.faults.nemesis import SUPERVISOR, Fault, Kill, Stop, counted, schedule
+from tests.faults.nemesis import FLOW_EVENTS, SUPERVISOR, Fault, Kill, Stop, counted, schedule
 from tests.faults.round import RoundResult, play
 
-KILLS_A_ROUND = 20  # of each process; a segment ends with the supervisor's death
-KILLS_A_SEGMENT = 5
+KILLS_A_ROUND = 28  # of each process; a segment ends with the supervisor's death
+KILLS_A_SEGMENT = 7  # more, and the back-off keeps processes down for most of the time
 MODES = ("journal", "fsync")  # by turns
 ENGINE_KILLS = 10  # of the round in durability `memory`, which promises to survive the engine's crash alone
 MOST_FINDINGS = 20  # printed of a round
@@ -86,6 +86,7 @@ class Campaign:
             "kills": {name: kills[name] for name in sorted(kills) if name != SUPERVISOR},
             "stops": counted(strikes, "stop"),
             "supervisor_kills": kills.get(SUPERVISOR, 0),
+            "strikes_under_load": sum(strike.flowed >= FLOW_EVENTS for strike in strikes),
             "sent": sum(one.sent for one in self.rounds),
             "resent": sum(one.resent for one in self.rounds),
             "connections": sum(one.connections for one in self.rounds),

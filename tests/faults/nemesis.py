@@ -20,6 +20,8 @@ from tests.pipeline import Pipeline
 PATIENCE_S = 90.0
 LOOK_S = 0.01
 SUPERVISOR = "supervisor"
+FLOW_EVENTS = 100  # between two strikes, where they come …
+FLOW_S = 2.0  # … within this time: with the engine stopped for long there are none
 
 
 @dataclass
@@ -32,6 +34,7 @@ class Strike:
     published: int  # sequence of the event ring then
     pid: int = 0
     caught_up_s: float = 0.0
+    flowed: int = 0  # events since the strike before
 
 
 class NotStruck(Exception):
@@ -188,6 +191,7 @@ class Nemesis:
         self._running, self._rng, self._pause_s = running, rng, pause_s
         self.strikes: list[Strike] = []
         self._watch = Watch(running)
+        self._published = 0
 
     def run(self, faults: Sequence[Fault], go_on: Callable[[], bool] = lambda: True) -> None:
         """Inflict them all, or until `go_on` says no."""
@@ -197,7 +201,9 @@ class Nemesis:
                 if not go_on():
                     return
                 time.sleep(self._rng.uniform(*self._pause_s))
+                flowed = self._await_flow()
                 strike = fault.strike(self._running, self._rng)
+                strike.flowed = flowed
                 self.strikes.append(strike)
                 if not strike.caught_up_s:
                     self._watch.add(strike)
@@ -206,6 +212,14 @@ class Nemesis:
         finally:
             self._watch.let_go.set()
             self._watch.join()
+
+    def _await_flow(self) -> int:
+        """Faults are to hit a pipeline at work: how many events came since the strike before."""
+        before, deadline = self._published, time.monotonic() + FLOW_S
+        while (now := published_now(self._running)) - before < FLOW_EVENTS and time.monotonic() < deadline:
+            time.sleep(LOOK_S)
+        self._published = max(now, before)
+        return max(now - before, 0)
 
 
 def counted(strikes: Sequence[Strike], kind: str) -> dict[str, int]:

@@ -22,8 +22,8 @@ WINDOW = 24  # commands of one account under way: half of the client ids that th
 MESSAGE = 64  # commands a message
 WAIT_MS = 4
 HELLO_S = 0.5
-PROBE_S = 0.7  # silent so long: does entry still know this session?
-SILENCE_S = 3.0  # a command not answered so long is sent again
+PROBE_S = 0.15  # silent so long: does entry still know this session?
+SILENCE_S = 1.5  # a command not answered so long is sent again
 ROOM_S = 0.01  # after `overloaded`
 Key = tuple[int, int]  # account, client id
 
