@@ -102,6 +102,13 @@ class SnapshotSettings:
 
 
 @dataclass(frozen=True)
+class SupervisorSettings:
+    """hung_s: a process that says it works and has shown no life for so long is killed and replaced."""
+
+    hung_s: int = 30
+
+
+@dataclass(frozen=True)
 class RiskSettings:
     """Limits of each account; 0 = no limit. Without limits risk only alerts.
 
@@ -145,6 +152,7 @@ class Settings:
     journal: JournalSettings = field(default_factory=JournalSettings)
     consumers: ConsumerSettings = field(default_factory=ConsumerSettings)
     snapshots: SnapshotSettings = field(default_factory=SnapshotSettings)
+    supervisor: SupervisorSettings = field(default_factory=SupervisorSettings)
     risk: RiskSettings = field(default_factory=RiskSettings)
     ports: PortSettings = field(default_factory=PortSettings)
     sinks: tuple[SinkSettings, ...] = ()
@@ -214,7 +222,7 @@ def _check(settings: Settings) -> None:
         ("consumers.bulk_wait", settings.consumers.bulk_wait),
     ):
         _one_of(name, value, WAITS)
-    for section in ("engine", "ring", "journal", "consumers", "snapshots"):
+    for section in ("engine", "ring", "journal", "consumers", "snapshots", "supervisor"):
         for key, value in vars(getattr(settings, section)).items():
             if type(value) is int and value <= 0:
                 raise ConfigError(f"{section}.{key}", f"expected above 0, not {value}")

@@ -45,7 +45,7 @@ class ConsumerError(Exception):
 
 
 class Consumer(Protocol):
-    """What a consumer gives to the runtime."""
+    """What a consumer gives to the runtime. One that has an attribute `leaves` ends its run at once by setting it."""
 
     name: str
 
@@ -183,7 +183,7 @@ class Loop:
     def turn(self) -> None:
         """One step after another, until told to stop and drained."""
         assert self.source is not None
-        while (then := self.step()) is not Then.END:
+        while not getattr(self.consumer, "leaves", False) and (then := self.step()) is not Then.END:
             if then is Then.GATHER:  # a wake for each event would cost more than it brings
                 time.sleep(max(self._commit_ns + self.pace.commit_ns - time.time_ns(), 0) / 1e9)
             elif then is Then.WAIT:

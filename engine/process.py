@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Callable
 from types import FrameType
 
 import numpy as np
@@ -15,14 +16,17 @@ import numpy as np
 from config.context import Context
 from engine.compose import OUT
 from engine.limits import limits_of
-from engine.recovery import RecoveryError, recover
+from engine.recovery import RecoveryError, catch_up, recover
 from engine.serve import find_positions, scratch_command, serve_command, serve_turn
 from engine.snapshot import WORD
 from engine.state import State
-from ringbuf.lanes import Lanes
+from ringbuf.lanes import Lanes, Producer
 from ringbuf.ring import Ring
+from ringbuf.shm import SegmentBusy
 
+NAME = "engine"
 IDLE_WAIT_NS = 10_000_000
+BEAT_S = 0.2
 FULL_WAIT_S = 0.0005
 
 
@@ -71,9 +75,17 @@ class _Serving:
         """One round over the lanes: how many commands it answered, -1 where the ring has no room."""
         return serve_turn(*self._arguments)
 
-    def run(self) -> None:
-        """Serve until told to stop or the supervisor is gone; then finish what lies in the lanes."""
+    def run(self, own: Producer) -> None:
+        """Serve until told to stop or the supervisor is gone; then finish what lies in the lanes.
+
+        Life is shown in its `own` lane.
+        """
+        beat_s = 0.0
         while True:
+            now_s = time.monotonic()
+            if now_s - beat_s > BEAT_S:
+                beat_s = now_s
+                own.beat()
             answered = self.turn()
             if answered > 0:
                 continue
@@ -96,13 +108,29 @@ def _say(line: str) -> None:
 
 
 def main(context: Context) -> int:
-    """Run until told to stop; 0, or 1 with the reason on standard error."""
+    """Recover, then run until told to stop; 0, or 1 with the reason on standard error."""
+    return _serve(context, lambda ring: recover(limits_of(context.settings.engine), context.data, ring, _say))
+
+
+def take_over(context: Context, state: State) -> int:
+    """Go on as the engine, which is dead, from a state that followed it; otherwise as `main`."""
+
+    def caught_up(ring: Ring) -> State:
+        catch_up(state, context.data, ring, lambda line: _say(f"taking over at {int(state.record['seq'])}, {line}"))
+        return state
+
+    return _serve(context, caught_up)
+
+
+def _serve(context: Context, state_at_end: Callable[[Ring], State]) -> int:
+    """`state_at_end` gives the state at the ring's `published`. Owning its lane is how this process says: at work."""
     ring = Ring.attach(f"/{context.name}.events", "event")
     lanes = Lanes.attach(f"/{context.name}.lanes")
     began = time.perf_counter()
     try:
-        state = recover(limits_of(context.settings.engine), context.data, ring, _say)
-    except RecoveryError as error:
+        lanes.refuse_live_owner(NAME)  # two engines never write: not even while the second only recovers
+        state = state_at_end(ring)
+    except (RecoveryError, SegmentBusy) as error:
         print(f"engine: no recovery: {error}", file=sys.stderr)
         return 1
     state.use_huge_pages()
@@ -110,10 +138,10 @@ def main(context: Context) -> int:
     signal.signal(signal.SIGTERM, serving.stop)
     print(f"engine: at {ring.published} after {time.perf_counter() - began:.3f} s", file=sys.stderr)
     serving.seed(context.instruments.seed_commands())
-    own = lanes.producer("engine")  # owning its lane is how it says: recovered, at work
+    own = lanes.producer(NAME)
     gc.collect()
     gc.freeze()
-    serving.run()
+    serving.run(own)
     own.close()
     print(f"engine: stopped at {ring.published}", file=sys.stderr)
     lanes.close()

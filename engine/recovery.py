@@ -29,14 +29,19 @@ def _fold(state: State, events: np.ndarray, source: str) -> None:
 
 def recover(limits: Limits, data: Path, ring: Ring, say: Callable[[str], None]) -> State:
     """State at the ring's `published`; says from where it began. Raises RecoveryError or the journal's own error."""
+    found = newest_good(data, limits, ring.epoch, ring.published, say)
+    state = found[0] if found else State(limits, secret_seed())
+    begun = f"the snapshot at {int(state.record['seq'])}" if found else "the beginning"
+    catch_up(state, data, ring, lambda line: say(f"from {begun}, {line}"))
+    return state
+
+
+def catch_up(state: State, data: Path, ring: Ring, say: Callable[[str], None]) -> None:
+    """Bring a state to the ring's `published`; no engine may be writing. Raises as `recover` does."""
     published = ring.published
     with JournalReader(data) as journal:
-        found = newest_good(data, limits, ring.epoch, published, say)
-        state = found[0] if found else State(limits, secret_seed())
         seq, last = int(state.record["seq"]) + 1, min(journal.last, published)
-        say(
-            f"from {f'the snapshot at {seq - 1}' if found else 'the beginning'}, journal to {last}, ring to {published}"
-        )
+        say(f"journal to {last}, ring to {published}")
         while seq <= last:
             events = journal.read(seq, min(CHUNK, last - seq + 1))
             _fold(state, events, "journal")
@@ -48,4 +53,3 @@ def recover(limits: Limits, data: Path, ring: Ring, say: Callable[[str], None]) 
         _fold(state, ring.records[slots], "ring")
     if int(state.record["seq"]) != published:
         raise RecoveryError(f"history ends at {int(state.record['seq'])}, but {published} was published")
-    return state

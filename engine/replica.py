@@ -1,12 +1,19 @@
-"""The replica: applies every event to a state of its own, and writes snapshots of it while the engine goes on.
+"""The replica: applies every event to a state of its own, writes snapshots of it, and is the engine's hot standby.
 
 It reads what is durable, as the other consumers do, so no snapshot is ever ahead of the journal. What it holds follows
 from the newest good snapshot and the events after it, like the engine's own state after a restart.
+
+When the engine has ended, the supervisor calls this process (SIGUSR1): it applies what the ring still has and goes on
+as the engine. The supervisor has collected the old one before, and the engine's lane has one live owner: two never
+write. A new replica is forked then.
 """
 
 import logging
+import os
+import signal
 import time
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,6 +23,8 @@ from consumers.runtime import ConsumerError, run
 from engine.apply import apply_events
 from engine.limits import limits_of
 from engine.mixing import secret_seed
+from engine.process import NAME as ENGINE
+from engine.process import take_over
 from engine.snapshot import SnapshotError
 from engine.snapshots import newest_good, write_snapshot
 from engine.state import State
@@ -28,11 +37,24 @@ log = logging.getLogger(__name__)
 NAME = "replica"
 
 
+class _Called(Exception):
+    """To take over; out of a snapshot that is being written."""
+
+
 class Replica:
-    """A consumer (see consumers.runtime) whose store is a folder of snapshots."""
+    """A consumer (see consumers.runtime) whose store is a folder of snapshots. `leaves`: it is called to take over."""
 
     def __init__(self) -> None:
         self.name = NAME
+        self.leaves = False
+        self._writing = False
+
+    def call(self, number: int, frame: FrameType | None) -> None:
+        """Signal handler: the engine is gone. A snapshot under way is given up, there is no time for it."""
+        self.leaves = True
+        if self._writing:
+            self._writing = False
+            raise _Called
 
     def open(self, context: "Context") -> int:
         """Begin from the newest good snapshot; returns its sequence, 0 where there is none."""
@@ -67,8 +89,9 @@ class Replica:
             self._save()
 
     def close(self) -> None:
-        """A last snapshot, so that the next start has little to apply."""
-        self._save()
+        """A last snapshot, so that the next start has little to apply; not where the market waits."""
+        if not self.leaves:
+            self._save()
 
     def _is_time(self) -> bool:
         return time.monotonic() - self._saved_at >= self._settings.seconds
@@ -81,9 +104,12 @@ class Replica:
             return
         began = time.perf_counter()
         try:
+            self._writing = True
             path = write_snapshot(self._data, self.state, self._epoch, self._settings.keep)
-        except (OSError, SnapshotError) as error:
-            log.error("replica: no snapshot at %d: %s", seq, error)
+            self._writing = False
+        except (OSError, SnapshotError, _Called) as error:
+            self._writing = False
+            log.error("replica: no snapshot at %d: %s", seq, error or "called to take over")
             return
         self._saved_seq = seq
         size = path.stat().st_size
@@ -91,5 +117,20 @@ class Replica:
 
 
 def main(context: "Context") -> int:
-    """Run until told to stop; the exit code."""
-    return run(Replica(), context)
+    """Run until told to stop, or as the engine once called; the exit code."""
+    replica = Replica()
+    signal.signal(signal.SIGUSR1, replica.call)
+    code = run(replica, context)
+    if not replica.leaves or code:
+        return code
+    _become_engine(context.data)
+    return take_over(context, replica.state)
+
+
+def _become_engine(data: Path) -> None:
+    """In the process's name and in the log that it writes: what happens now is looked for there."""
+    Path("/proc/self/comm").write_text(f"ml-{ENGINE}")
+    log_file = os.open(data / "logs" / f"{ENGINE}.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    os.dup2(log_file, 1)
+    os.dup2(log_file, 2)
+    os.close(log_file)

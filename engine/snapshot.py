@@ -30,6 +30,7 @@ from engine.views import state_digest
 
 MAGIC = b"MATCHSNP"
 VERSION = 1  # of this format, and of what the tables mean
+TEMPORARY = ".tmp"  # a file's ending while it is written
 WORD = np.dtype("<i8")
 POSITION = np.dtype("<u4")
 LIMIT_NAMES = tuple(field.name for field in fields(Limits))
@@ -170,14 +171,21 @@ def encode(state: State, epoch: int) -> list[memoryview]:
 
 
 def save(state: State, epoch: int, path: Path) -> None:
-    """Write a snapshot; what stood at the path before stays there until the new one is whole and safe on the disk."""
-    temporary = path.with_name(path.name + ".tmp")
-    with open(temporary, "wb") as file:
-        for part in encode(state, epoch):
-            file.write(part)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
+    """Write a snapshot; what stood at the path before stays there until the new one is whole and safe on the disk.
+
+    One that can't be finished leaves nothing; of one whose process was killed, `.tmp` stays beside it.
+    """
+    temporary = path.with_name(path.name + TEMPORARY)
+    try:
+        with open(temporary, "wb") as file:
+            for part in encode(state, epoch):
+                file.write(part)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
     folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(folder)

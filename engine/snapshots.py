@@ -7,7 +7,7 @@ of the history; one that is not is passed over with a line that says why, for th
 from collections.abc import Callable
 from pathlib import Path
 
-from engine.snapshot import SnapshotError, SnapshotInfo, describe, load, save
+from engine.snapshot import TEMPORARY, SnapshotError, SnapshotInfo, describe, load, save
 from engine.state import Limits, State
 
 FOLDER = "snapshots"
@@ -68,6 +68,8 @@ def write_snapshot(data: Path, state: State, epoch: int, keep: int) -> Path:
     """Save the state where its sequence says, then remove all but the newest `keep`. Raises OSError, SnapshotError."""
     path = snapshot_path(data, int(state.record["seq"]))
     path.parent.mkdir(exist_ok=True)
+    for torn in path.parent.glob(f"*{ENDING}{TEMPORARY}"):  # its writer was killed
+        torn.unlink()
     save(state, epoch, path)
     for _, old in list_snapshots(data)[:-keep]:
         old.unlink()

@@ -66,6 +66,16 @@ class SharedMemory:
                 return cursor.state in _AT_WORK
         return False
 
+    def silent_s(self, spec: ProcessSpec) -> float:
+        """Seconds since this process, which says that it works, last showed life; 0 where it does not say so."""
+        if not spec.cursor:
+            beat_ns = self._lanes.heartbeat_ns(spec.name)
+            return (time.monotonic_ns() - beat_ns) / 1e9 if beat_ns else 0.0
+        for cursor in self._events.cursors():
+            if cursor.name == spec.cursor and cursor.alive and cursor.state in _AT_WORK:
+                return (time.monotonic_ns() - cursor.heartbeat_ns) / 1e9
+        return 0.0
+
     def progress(self) -> dict[str, int]:
         """Every cursor's sequence and `published`."""
         found = {cursor.name: cursor.sequence for cursor in self._events.cursors()}

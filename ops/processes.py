@@ -21,12 +21,14 @@ class ProcessSpec:
     stop_group: the groups stop one after another, from 0 up: first whoever puts commands in, then the engine, then
     the consumers (the publisher after the market data that it sends), and last the journal, which all of them need.
     cursor: the name of its cursor on the event ring, empty where it has none.
+    standby: the process that goes on in its place when it ends, called by SIGUSR1; it is forked anew then.
     """
 
     name: str
     target: str  # module:function
     stop_group: int
     cursor: str = ""
+    standby: str = ""
 
     def module_name(self) -> str:
         """The module part of the target."""
@@ -40,7 +42,7 @@ class ProcessSpec:
 
 PROCESSES: tuple[ProcessSpec, ...] = (
     ProcessSpec("journal", "consumers.journal.process:main", 4, cursor="journal"),
-    ProcessSpec("engine", "engine.process:main", 1),
+    ProcessSpec("engine", "engine.process:main", 1, standby="replica"),
     ProcessSpec("replica", "engine.replica:main", 2, cursor="replica"),
     ProcessSpec("orders", "consumers.orders.process:main", 2, cursor="orders"),
     ProcessSpec("balances", "consumers.balances.process:main", 2, cursor="balances"),

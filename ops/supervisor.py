@@ -22,9 +22,12 @@ from ringbuf.shm import process_start
 if TYPE_CHECKING:
     from config.context import Context
 
-SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD)
+PROMOTE = signal.SIGUSR1  # to the supervisor: end who has a standby; to the standby: go on in its place
+SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD, PROMOTE)
 POLL_S = 0.02  # while something is awaited
 IDLE_S = 5.0
+TAKE_OVER_S = 10.0  # a standby that is not at work by then is killed, and its place filled from the beginning
+STANDBY_DELAY_S = 0.5  # before a new standby is forked: who waits for the takeover comes first
 READY_TIMEOUT_S = 120.0
 START_ATTEMPTS = 3  # failures of one process before a start-up counts as failed
 STALL_S = 20.0  # how long a stopping group may make no progress before it is killed
@@ -37,6 +40,9 @@ class Memory(Protocol):
 
     def is_ready(self, spec: ProcessSpec, pid: int) -> bool:
         """Whether this process says that it is at work."""
+
+    def silent_s(self, spec: ProcessSpec) -> float:
+        """Seconds since this process, which says that it works, last showed life; 0 where it does not say so."""
 
     def progress(self) -> dict[str, int]:
         """Sequences that move while processes drain: cursors by name, and `published`."""
@@ -74,7 +80,7 @@ def _asks_to_stop(number: int) -> bool:
     """A terminal that closes asks as Ctrl-C does; `nohup` means: not then."""
     if number == signal.SIGHUP:
         return signal.getsignal(signal.SIGHUP) != signal.SIG_IGN
-    return number != signal.SIGCHLD
+    return number not in (signal.SIGCHLD, PROMOTE)
 
 
 class Supervisor:
@@ -98,6 +104,9 @@ class Supervisor:
         self._started_s: dict[str, float] = {}
         self._failures: dict[str, int] = {}
         self._due_s: dict[str, float] = {}  # restarts that wait
+        self._taking_over: dict[str, float] = {}  # until when
+        self._hung: set[str] = set()  # killed for it, not yet collected
+        self._hung_s = float(context.settings.supervisor.hung_s)
         self._stopping: set[str] = set()
         self._must_stop = False
         self._unwritten = False  # run.json is older than what it should say
@@ -167,27 +176,63 @@ class Supervisor:
         for name, row in self._rows.items():
             if row.state == "starting" and self._memory.is_ready(self._specs[name], row.pid):
                 row.state = "running"
+                self._taking_over.pop(name, None)
                 changed = True
         if changed:
             self._write()
         return all(row.state == "running" for row in self._rows.values())
 
     def _supervise(self) -> None:
+        look_s = min(IDLE_S, self._hung_s / 4)
         while not self._must_stop:
-            self._turn(IDLE_S if self._mark_ready() else POLL_S)
+            self._turn(look_s if self._mark_ready() else POLL_S)
+            self._end_hung()
+
+    def _end_hung(self) -> None:
+        """Kill who says that it works and shows no life, and a standby that does not come to work."""
+        now = time.monotonic()
+        for name, row in self._rows.items():
+            late = row.state == "starting" and now > self._taking_over.get(name, now)
+            silent_s = self._memory.silent_s(self._specs[name]) if row.state == "running" and row.pid else 0.0
+            if name not in self._hung and (late or silent_s > self._hung_s):
+                say(f"{name} " + ("did not take over in time" if late else f"shows no life for {silent_s:.0f} s"))
+                self._hung.add(name)
+                os.kill(row.pid, signal.SIGKILL)
+
+    def _promote(self, name: str, status: int) -> bool:
+        """Let its standby go on in the place of a process that has ended; whether there is one at work."""
+        standby = self._specs[name].standby
+        other = self._rows.get(standby)
+        if other is None or other.state != "running" or not other.pid or standby in self._stopping:
+            return False
+        if os.waitid(os.P_PID, other.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None:
+            return False  # it has ended, too, and is collected next
+        os.kill(other.pid, PROMOTE)
+        os.sched_setaffinity(other.pid, self._cores[name])
+        row, now = self._rows[name], time.monotonic()
+        row.why = f"{self._reason(name, status)}; {standby} took over"
+        row.pid, row.start, row.state = other.pid, other.start, "starting"
+        row.restarts += 1
+        self._taking_over[name] = now + TAKE_OVER_S
+        self._started_s[name] = now
+        other.pid, other.start, other.state = 0, 0, "backing_off"
+        self._due_s[standby] = now + STANDBY_DELAY_S
+        say(f"{name} ended ({row.why})")
+        return True
 
     def _turn(self, timeout_s: float) -> None:
         """Wait for a signal or the timeout, then reap and restart what is due."""
         caught = signal.sigtimedwait(SIGNALS, timeout_s)
         if caught is not None and _asks_to_stop(caught.si_signo):
             self._must_stop = True
+        if caught is not None and caught.si_signo == PROMOTE:
+            self._end_promoted()
         self._reap()
         if self._unwritten:
             self._write()
         now = time.monotonic()
         for name in [name for name, due in self._due_s.items() if due <= now]:
             del self._due_s[name]
-            self._rows[name].restarts += 1
             self._fork(name)
             self._write()
 
@@ -205,8 +250,9 @@ class Supervisor:
                 if status != 0:
                     row.why = exit_reason(status, self._log(name))
                     say(f"{name} stopped with {row.why}")
-            else:
+            elif not self._promote(name, status):
                 self._back_off(name, status)
+            self._hung.discard(name)
             self._write()
 
     def _back_off(self, name: str, status: int) -> None:
@@ -217,10 +263,24 @@ class Supervisor:
             self._failures[name] = 0
         delay_s = BACK_OFF_S[min(self._failures.get(name, 0), len(BACK_OFF_S) - 1)]
         self._failures[name] = self._failures.get(name, 0) + 1
-        row.why = exit_reason(status, self._log(name))
+        row.why = self._reason(name, status)
         row.state = "backing_off"
+        row.restarts += 1
         self._due_s[name] = now + delay_s
-        say(f"{name} ended ({row.why}); restart {row.restarts + 1} in {delay_s:.1f} s")
+        say(f"{name} ended ({row.why}); restart {row.restarts} in {delay_s:.1f} s")
+
+    def _reason(self, name: str, status: int) -> str:
+        """How a process ended, in words."""
+        hung = f"no life for {self._hung_s:.0f} s, " if name in self._hung else ""
+        return hung + exit_reason(status, self._log(name))
+
+    def _end_promoted(self) -> None:
+        """An operator's word: whoever has a standby at work gives way to it."""
+        for name, spec in self._specs.items():
+            other = self._rows.get(spec.standby)
+            if other is not None and other.state == "running" and self._rows[name].pid:
+                say(f"{name} gives way to {spec.standby}")
+                os.kill(self._rows[name].pid, signal.SIGKILL)
 
     def _stop(self) -> int:
         """Stop group after group, then give up the shared memory."""

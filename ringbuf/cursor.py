@@ -90,7 +90,7 @@ class Cursor:
         """Show that the owner lives, what it does and where it reads."""
         self._line["state"] = int(state)
         self._line["source"] = int(source)
-        self._line["heartbeat_ns"] = time.time_ns()
+        self._line["heartbeat_ns"] = time.monotonic_ns()
 
     def close(self) -> None:
         """Give the cursor up; its line stays. A gating cursor goes on gating. Twice is harmless."""
@@ -126,7 +126,7 @@ def open_cursor(segment: Segment, name: str, gates: bool, sequence: int | None, 
         owner = owner_word(os.getpid()) if owned else 0
         line["state"] = int(CursorState.STARTING if owned else CursorState.CLOSED)
         line["source"] = int(CursorSource.NONE)
-        line["heartbeat_ns"] = time.time_ns() if owned else 0
+        line["heartbeat_ns"] = time.monotonic_ns() if owned else 0
         line["gates"] = int(gates or bool(line["gates"]))
         write_i64(segment.address + at + _OWNER_AT, owner)
         write_i64(segment.address + at + cursor_offset("used"), 1)

@@ -23,7 +23,7 @@ def kernel_sources() -> list[Path]:
     for folder in KERNEL_FOLDERS:
         for path in sorted((ROOT / folder).rglob("*.py")):
             text = path.read_text()
-            if "ringbuf.jit" in text or path.name in ("records.py", "codes.py", "jit.py"):
+            if "ringbuf.jit" in text or path.name in ("records.py", "layout.py", "codes.py", "jit.py"):
                 found.append(path)
     return found
 

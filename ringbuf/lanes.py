@@ -6,6 +6,7 @@ history already held when this segment was made, so that history's count = base 
 """
 
 import os
+import time
 
 import numpy as np
 
@@ -21,6 +22,7 @@ from ringbuf.layout import (
     LANE,
     LANE_BASE_AT,
     LANE_CONSUMED_AT,
+    LANE_HEARTBEAT_AT,
     LANE_LIMIT,
     LANE_LINES_AT,
     LANE_NAME_AT,
@@ -196,6 +198,10 @@ class Producer:
             raise SegmentError(f"session: expected 0 to {_SESSION_MASK}, found {number}")
         return self.lane << _SESSION_BITS | number
 
+    def beat(self) -> None:
+        """Show that the owner lives; only who calls this now and then (the engine) is watched by it."""
+        write_i64(self._line + LANE_HEARTBEAT_AT, time.monotonic_ns())
+
     @property
     def produced(self) -> int:
         """Commands put into this lane since the segment was made."""
@@ -307,9 +313,18 @@ class Lanes:
             if owner_alive(holder):
                 raise SegmentBusy(f"lane {name} of {self.name}: in use by live process {owner_pid(holder)}")
             lines[lane]["name"] = key
+            lines[lane]["heartbeat_ns"] = 0
             owner = owner_word(os.getpid())
             write_i64(self.address + LANE_LINES_AT + lane * LANE_SIZE + LANE_OWNER_AT, owner)
         return Producer(self, lane, name, owner)
+
+    def refuse_live_owner(self, name: str) -> None:
+        """SegmentBusy where a live process has the lane of that name; takes nothing."""
+        key = encode_name(name, NAME_LIMIT)
+        for line in _lines(self.segment, self.lanes):
+            holder = int(line["owner"])
+            if bytes(line["name"]) == key and owner_alive(holder):
+                raise SegmentBusy(f"lane {name} of {self.name}: in use by live process {owner_pid(holder)}")
 
     def _find(self, lines: np.ndarray, key: bytes) -> int:
         for lane in range(self.lanes):
@@ -334,6 +349,12 @@ class Lanes:
         key = encode_name(name, NAME_LIMIT)
         found = [int(line["owner"]) for line in _lines(self.segment, self.lanes) if bytes(line["name"]) == key]
         return owner_pid(found[0]) if found else 0
+
+    def heartbeat_ns(self, name: str) -> int:
+        """When the owner of the lane of that name last showed life (monotonic clock); 0 where it gives no sign."""
+        key = encode_name(name, NAME_LIMIT)
+        lines = _lines(self.segment, self.lanes)
+        return max((int(line["heartbeat_ns"]) for line in lines if bytes(line["name"]) == key), default=0)
 
     def wake(self) -> None:
         """Wake the engine, whatever the lanes hold."""

@@ -22,7 +22,7 @@ unless it says u32.
     ┌──────────┬──────────────────────────────────────────────────────────────────────────┐
     │ 0        │ HEAD, as above (kind = lanes, `lanes` in place of the first sequence)    │
     │ 512      │ event count of the engine: u32 word, u32 flag                            │
-    │ 8192     │ lanes, 512 bytes each: line 0 owner, fixed, base, name; line 1 produced; │
+    │ 8192     │ lanes, 512 bytes each: line 0 owner … name; line 1 produced;             │
     │          │ line 2 consumed; line 3 the producer's cached consumed                   │
     │ + lanes  │ slots: lanes × capacity × 128 bytes; command i of a lane in i & (cap-1)  │
     └──────────┴──────────────────────────────────────────────────────────────────────────┘
@@ -76,7 +76,7 @@ CURSOR = np.dtype(
     [
         ("sequence", "<i8"),  # last one that the owner has finished
         ("owner", "<i8"),  # owner word; 0 = nobody
-        ("heartbeat_ns", "<i8"),  # wall clock
+        ("heartbeat_ns", "<i8"),  # monotonic clock: a wall clock may step
         ("state", "<i8"),  # CursorState
         ("source", "<i8"),  # CursorSource
         ("gates", "<i8"),  # 1 = the writer waits for it
@@ -95,15 +95,16 @@ LANE_LIMIT = 255  # the lane is the top byte of a session; codes.STEP_LANE is no
 LANE_OWNER_AT = 0
 LANE_FIXED_AT = 8
 LANE_BASE_AT = 16
+LANE_HEARTBEAT_AT = 24  # of the owner, monotonic ns; 0 where it gives none
 LANE_NAME_AT = 32
 LANE_PRODUCED_AT = LINE
 LANE_CONSUMED_AT = 2 * LINE
 LANE_SEEN_AT = 3 * LINE  # the producer's cached view of consumed
 LANE = np.dtype(
     {
-        "names": ["owner", "fixed", "base", "name", "produced", "consumed", "seen"],
-        "formats": ["<i8", "<i8", "<i8", "S64", "<i8", "<i8", "<i8"],
-        "offsets": [0, 8, 16, LANE_NAME_AT, LANE_PRODUCED_AT, LANE_CONSUMED_AT, LANE_SEEN_AT],
+        "names": ["owner", "fixed", "base", "heartbeat_ns", "name", "produced", "consumed", "seen"],
+        "formats": ["<i8", "<i8", "<i8", "<i8", "S64", "<i8", "<i8", "<i8"],
+        "offsets": [0, 8, 16, LANE_HEARTBEAT_AT, LANE_NAME_AT, LANE_PRODUCED_AT, LANE_CONSUMED_AT, LANE_SEEN_AT],
         "itemsize": LANE_SIZE,
     }
 )

@@ -3,9 +3,10 @@
 import os
 import signal
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from config.settings import Settings
 from ops.processes import ProcessSpec
 
 
@@ -14,6 +15,7 @@ class FakeContext:
     """As much of a context as these processes use."""
 
     data: Path
+    settings: Settings = field(default_factory=Settings)
 
 
 class FileMemory:
@@ -26,6 +28,10 @@ class FileMemory:
     def is_ready(self, spec: ProcessSpec, pid: int) -> bool:
         path = self.data / f"{spec.name}.ready"
         return path.exists() and path.read_text() == str(pid)
+
+    def silent_s(self, spec: ProcessSpec) -> float:
+        path = self.data / f"{spec.name}.silent"
+        return float(path.read_text()) if path.exists() else 0.0
 
     def progress(self) -> dict[str, int]:
         return {}

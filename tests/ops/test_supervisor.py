@@ -103,6 +103,20 @@ def test_a_killed_process_comes_back_and_the_reason_is_named(supervisor: subproc
     assert supervisor.wait(30) == 0
 
 
+def test_who_shows_no_life_is_killed_and_comes_back(supervisor: subprocess.Popen[str], tmp_path: Path) -> None:
+    silent = tmp_path / "middle.silent"
+    silent.write_text("31")
+    wait_until(lambda: (found := read_run(tmp_path)) and found.processes["middle"].restarts == 1, "middle replaced")
+    silent.unlink()
+    run = wait_until(
+        lambda: (found := read_run(tmp_path)) and found.processes["middle"].state == "running" and found, ""
+    )
+    assert run.processes["middle"].why == "no life for 30 s, killed by SIGKILL"
+    assert {run.processes[name].restarts for name in ("first", "last")} == {0}
+    supervisor.send_signal(signal.SIGINT)
+    assert supervisor.wait(30) == 0
+
+
 def test_a_terminal_that_closes_is_a_clean_stop(supervisor: subprocess.Popen[str], tmp_path: Path) -> None:
     supervisor.send_signal(signal.SIGHUP)
     assert supervisor.wait(30) == 0
