@@ -5,6 +5,7 @@ from pathlib import Path
 from consumers.journal.reader import JournalReader
 from consumers.journal.writer import JournalWriter
 from ops.output import say
+from ringbuf.head import is_whole
 from ringbuf.ring import Ring
 from ringbuf.shm import SHM_ROOT, SegmentBusy, SegmentError, SegmentMissing, unlink
 
@@ -14,26 +15,36 @@ CHUNK = 65536
 def absorb_stale(name: str, data: Path, epoch: int) -> int:
     """Put the events that a dead run of this history published, but did not journal, into the journal.
 
-    Returns the epoch to go on with: the dead run's own where it died before its journal had begun.
-    Raises SegmentBusy where the segment's creator lives, SegmentError where events are missing in between.
+    Returns the epoch to go on with: the dead run's own where it died before its journal had begun. Raises SegmentBusy
+    where the segment's creator lives, SegmentError where events are missing in between, or where what was left may
+    hold events that no journal has and this run can't bring into one: of another version, of another history.
     """
+    segment = f"/{name}.events"
     try:
-        ring = Ring.attach(f"/{name}.events", "event")
+        ring = Ring.attach(segment, "event")
     except SegmentMissing:
         return epoch
     except SegmentError as error:
-        say(f"left by another version, removed: {error}")
+        if is_whole(segment):
+            raise SegmentError(
+                f"{error}: left by another version; finish it with that one, or {_remove(name)}"
+            ) from error
+        say(f"was never finished, removed: {error}")
         return epoch
     try:
         if ring.creator_alive:
-            raise SegmentBusy(f"shared memory /{name}.events: in use by a live process")
+            raise SegmentBusy(f"shared memory {segment}: in use by a live process")
         with JournalReader(data) as journal:
             known = journal.epoch
-        if known not in (0, ring.epoch):
-            say(f"shared memory /{name}.events was left by another history: removed")
-            return epoch
-        if known == 0 and ring.first_seq != 1:
-            say(f"shared memory /{name}.events was left by another data directory: removed")
+        others = known not in (0, ring.epoch) or (known == 0 and ring.first_seq != 1)
+        if others and ring.durable < ring.published:
+            raise SegmentError(
+                f"{segment}: epoch: expected {known or 'none'}, found {ring.epoch}: left by a run on another data "
+                f"directory, whose journal lacks {ring.published - ring.durable} of its events; start that one again, "
+                f"choose another --name, or {_remove(name)}"
+            )
+        if others:
+            say(f"shared memory {segment} was left by a run on another data directory, whose journal has it: removed")
             return epoch
         absorbed = absorb(data, ring)
         if absorbed:
@@ -41,6 +52,10 @@ def absorb_stale(name: str, data: Path, epoch: int) -> int:
         return ring.epoch
     finally:
         ring.close()
+
+
+def _remove(name: str) -> str:
+    return f"give its events up: rm {SHM_ROOT}/{name}.*"
 
 
 def absorb(data: Path, ring: Ring) -> int:

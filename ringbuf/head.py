@@ -56,6 +56,18 @@ def check_head(segment: Segment, kind: str) -> None:
     check_capacity(segment.name, int(head["capacity"]))
 
 
+def is_whole(name: str) -> bool:
+    """Whether a segment of that name was finished by its maker, of whatever version."""
+    try:
+        segment = Segment.attach(name)
+    except SegmentMissing:
+        return False
+    try:
+        return segment.size >= LINE and int(head_of(segment)["magic"]) == MAGIC and int(head_of(segment)["ready"]) == 1
+    finally:
+        segment.close()
+
+
 def check_places(segment: Segment, **expected: int) -> None:
     """Refuse a header whose parts stand elsewhere than this build puts them: kernels go by these numbers."""
     head = head_of(segment)

@@ -12,9 +12,10 @@ from consumers.journal.reader import JournalReader
 from consumers.journal.writer import JournalWriter
 from ops.leftover import absorb_stale, unlink_all
 from ringbuf.codes import FLAG_LAST, EventType
+from ringbuf.head import head_of
 from ringbuf.records import EVENT
 from ringbuf.ring import Ring
-from ringbuf.shm import SHM_ROOT, SegmentBusy
+from ringbuf.shm import SHM_ROOT, Segment, SegmentBusy, SegmentError
 
 EPOCH = 77
 
@@ -69,11 +70,31 @@ def test_a_run_that_died_before_its_journal_began_gives_its_epoch(name: str, tmp
     assert last_of(tmp_path) == 5
 
 
-def test_another_history_is_left_alone(name: str, tmp_path: Path) -> None:
-    journal(tmp_path, 10)
-    dead_run(name, EPOCH + 1, 1, 50)
+@pytest.mark.parametrize("journaled", [True, False])
+def test_another_history_is_removed_only_where_its_journal_has_it(name: str, tmp_path: Path, journaled: bool) -> None:
+    journal(tmp_path, 4)
+    dead_run(name, EPOCH + 1, 1, 3)
+    if not journaled:
+        with pytest.raises(SegmentError, match="journal lacks 3 of its events"):
+            absorb_stale(name, tmp_path, EPOCH)
+        return
+    ring = Ring.attach(f"/{name}.events", "event")
+    ring.set_durable(3)
+    ring.close()
     assert absorb_stale(name, tmp_path, EPOCH) == EPOCH
-    assert last_of(tmp_path) == 10
+    assert last_of(tmp_path) == 4
+
+
+def test_what_another_version_left_is_refused_and_kept(name: str, tmp_path: Path) -> None:
+    dead_run(name, EPOCH, 1, 3)
+    segment = Segment.attach(f"/{name}.events")
+    head_of(segment)["layout_version"] = 99
+    with pytest.raises(SegmentError, match="layout_version: expected 1, found 99: left by another version"):
+        absorb_stale(name, tmp_path, EPOCH)
+    assert (SHM_ROOT / f"{name}.events").exists()
+    head_of(segment)["ready"] = 0  # and one that its maker never finished holds nothing
+    assert absorb_stale(name, tmp_path, EPOCH) == EPOCH
+    segment.close()
 
 
 def test_a_live_creator_is_refused(name: str, tmp_path: Path) -> None:
