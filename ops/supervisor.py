@@ -223,8 +223,9 @@ class Supervisor:
     def _turn(self, timeout_s: float) -> None:
         """Wait for a signal or the timeout, then reap and restart what is due."""
         caught = signal.sigtimedwait(SIGNALS, timeout_s)
-        if caught is not None and _asks_to_stop(caught.si_signo):
+        if caught is not None and _asks_to_stop(caught.si_signo) and not self._must_stop:
             self._must_stop = True
+            say(f"told to stop: {signal.Signals(caught.si_signo).name} from process {caught.si_pid}")
         if caught is not None and caught.si_signo == PROMOTE:
             self._end_promoted()
         self._reap()

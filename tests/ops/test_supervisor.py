@@ -120,6 +120,8 @@ def test_who_shows_no_life_is_killed_and_comes_back(supervisor: subprocess.Popen
 def test_a_terminal_that_closes_is_a_clean_stop(supervisor: subprocess.Popen[str], tmp_path: Path) -> None:
     supervisor.send_signal(signal.SIGHUP)
     assert supervisor.wait(30) == 0
+    assert supervisor.stderr is not None
+    assert f"told to stop: SIGHUP from process {os.getpid()}" in supervisor.stderr.read()
     assert (tmp_path / "order").read_text().split() == ["first", "middle", "last"]
 
 
