@@ -153,9 +153,13 @@ def run(
         said = f"round {number} of {len(todo)}: {plan.durability}, seed {own_seed}"
         try:
             played = play(place, own_seed, plan.faults, plan.durability, rate)
+        except KeyboardInterrupt:
+            _say(f"{said}: interrupted; the rounds before it count")
+            break
         except Exception as error:  # noqa: BLE001  the campaign goes on with the next round and reports this one
-            campaign.broken.append({"round": number, "seed": own_seed, "why": f"{type(error).__name__}: {error}"})
-            _say(f"{said}: no verdict: {type(error).__name__}: {error}")
+            why = f"{type(error).__name__}: {error}; the supervisor said last: {_last_said(place)}"
+            campaign.broken.append({"round": number, "seed": own_seed, "why": why})
+            _say(f"{said}: no verdict: {why}")
             continue
         _tell(said, played)
         played.evidence = None  # gigabytes by the end
@@ -163,6 +167,12 @@ def run(
         if played.verdict.ok and played.down_ok:
             shutil.rmtree(place)
     return campaign
+
+
+def _last_said(place: Path) -> str:
+    """The last lines of a round's supervisor."""
+    log = place / "data" / "logs" / "supervisor.log"
+    return " | ".join(log.read_text().splitlines()[-4:]) if log.exists() else "nothing"
 
 
 def _tell(said: str, played: RoundResult) -> None:
