@@ -59,7 +59,7 @@ class Consumer(Protocol):
         """Make everything applied lasting, together with the consumer's own cursor at ``sequence``."""
 
     def idle(self, now_ns: int) -> None:
-        """Called at least every ``Pace.idle_ns``, with wall clock: heartbeats, timers, requests of others."""
+        """Called at least every ``Pace.idle_ns``, with the monotonic clock: timers, requests of others."""
 
     def close(self) -> None:
         """Let go of everything; what is applied is committed by then."""
@@ -185,14 +185,14 @@ class Loop:
         assert self.source is not None
         while not getattr(self.consumer, "leaves", False) and (then := self.step()) is not Then.END:
             if then is Then.GATHER:  # a wake for each event would cost more than it brings
-                time.sleep(max(self._commit_ns + self.pace.commit_ns - time.time_ns(), 0) / 1e9)
+                time.sleep(max(self._commit_ns + self.pace.commit_ns - time.monotonic_ns(), 0) / 1e9)
             elif then is Then.WAIT:
                 self.source.wait(self._patience_ns())
 
     def step(self) -> Then:
         """A batch, if there is one; a commit, if one is due; what is to be done now and then. Never waits."""
         assert self.source is not None
-        now_ns = time.time_ns()
+        now_ns = time.monotonic_ns()  # a wall clock may step back, and nothing would be due for as long
         events = self.source.next(self.pace.batch_events - self.pending)
         if events is not None:
             self.pending += len(events)

@@ -14,6 +14,8 @@ class Clock:
         self.now_ns += 1
         return self.now_ns
 
+    monotonic_ns = time_ns
+
     def monotonic(self) -> float:
         """Seconds since the beginning, exact to the nanosecond for some weeks."""
         return (self.time_ns() - BEGIN_NS) / 1e9
