@@ -175,6 +175,37 @@ def attacks(figures: dict[str, Any]) -> str:
     return table(["attack", *command, "most steps of a command", "longest, µs", "all of them, ms"], rows)
 
 
+def recovery(figures: dict[str, Any]) -> str:
+    """Restart, start, takeover, journal."""
+    restart, live, journal = figures["restart"], figures["live"], figures["journal"]
+    orders, after = number(restart["open_orders"]), number(restart["events_after"])
+    takeover = live["take_over_ms"]
+    rows = [
+        [
+            f"restart: {orders} open orders, {after} events after the snapshot",
+            "until journal and engine are at work",
+            f"{restart['ready_s']} s",
+        ],
+        ["", "of that the engine (snapshot and events)", f"{restart['engine_s']} s"],
+        ["", "of that reading and checking the snapshot", f"{restart['snapshot_s']} s"],
+        [
+            "start of a whole pipeline, kernels compiled before",
+            "from the command until every process is at work",
+            f"{live['warm_start_s']} s",
+        ],
+        [
+            f"engine killed ({live['kills']} times)",
+            "from the kill until the next answer, median (most)",
+            f"{takeover['median']} ms ({takeover['max']} ms)",
+        ],
+    ]
+    for mode in ("journal", "fsync"):
+        median, best = (_millions(journal[mode][key]) for key in ("events_per_s", "best_events_per_s"))
+        what = f"journal, durability `{mode}`, {number(journal['events'])} events"
+        rows.append([what, "from published to safe", f"{median} M events/s (best {best})"])
+    return table(["what", "measured", ""], rows)
+
+
 def conditions(found: dict[str, Any]) -> str:
     """One line."""
     quick = " `--quick`: few runs." if found.get("quick") else ""
@@ -193,6 +224,7 @@ _TABLES: dict[str, Callable[..., str]] = {
     "hop": hop,
     "latency": latency,
     "attacks": attacks,
+    "recovery": recovery,
 }
 
 
