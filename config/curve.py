@@ -67,6 +67,23 @@ def _keys_of(file: Path) -> tuple[bytes, bytes | None]:
         raise CurveError(f"{file}: expected a CURVE certificate: {error}") from error
 
 
+def secure_client(socket: Any, data: Path, server: Path) -> None:
+    """Make a socket a CURVE client, before it connects: with this directory's own keys, of the server of that key.
+
+    server: the other's server.key. The other lets it in where this one's server.key is in its clients' folder.
+    Raises CurveError.
+    """
+    socket.set(zmq.CURVE_SERVERKEY, _keys_of(server)[0])
+    public, secret = server_keys(data)
+    socket.set(zmq.CURVE_PUBLICKEY, public)
+    socket.set(zmq.CURVE_SECRETKEY, secret)
+
+
+def has_clients(data: Path) -> bool:
+    """Whether the key of any client lies in the folder."""
+    return any((Path(data) / "keys" / "curve" / "clients").glob("*.key"))
+
+
 class CurveServer:
     """Admits the listed clients to the sockets of one ZeroMQ context. Made after the fork: it has a thread."""
 

@@ -143,6 +143,17 @@ class PortSettings:
 
 
 @dataclass(frozen=True)
+class StandbySettings:
+    """host: where followers on other hosts reach this primary, "" = nowhere. Beyond loopback it takes CURVE keys.
+
+    required: nothing counts as durable before the follower has it, too.
+    """
+
+    host: str = ""
+    required: bool = False
+
+
+@dataclass(frozen=True)
 class Settings:
     """Everything that can be configured."""
 
@@ -155,6 +166,7 @@ class Settings:
     supervisor: SupervisorSettings = field(default_factory=SupervisorSettings)
     risk: RiskSettings = field(default_factory=RiskSettings)
     ports: PortSettings = field(default_factory=PortSettings)
+    standby: StandbySettings = field(default_factory=StandbySettings)
     sinks: tuple[SinkSettings, ...] = ()
 
 
@@ -242,6 +254,10 @@ def _check(settings: Settings) -> None:
         raise ConfigError(
             "engine.max_events", f"expected at most a quarter of ring.capacity ({settings.ring.capacity})"
         )
+    if settings.standby.required and not settings.standby.host:
+        raise ConfigError("standby.host", "expected an address to bind to where standby.required is true")
+    if settings.standby.required and settings.engine.durability == "memory":
+        raise ConfigError("engine.durability", "expected journal or fsync where standby.required is true, not 'memory'")
     names = [sink.name for sink in settings.sinks]
     for number, sink in enumerate(settings.sinks):
         if not sink.name or names.count(sink.name) > 1:

@@ -19,6 +19,8 @@ DEFAULT_VERB = "up"
 
 VERBS: dict[str, str] = {
     "up": "set up if needed, start every process and supervise them (the default)",
+    "standby": "follow another host's pipeline, ready to take over",
+    "promote": "make the standby of a data directory the primary",
     "down": "stop a running pipeline cleanly",
     "status": "one look: processes, cursors, lag, rates",
     "top": "the same, live",

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from config.errors import ConfigError
+from consumers.replication.status import FEED_CURSOR, standing
 from ops.host import TICKS_PER_S, cpu_ticks, pss_bytes
 from ops.run_file import RunFile, require_run
 from ringbuf.cursor import CursorSource, CursorState, CursorView
@@ -63,6 +64,7 @@ class Look:
             "processes": processes,
             "published": published,
             "durable": self.ring.durable,
+            "standby": _followed(run, cursors),
             "events_per_s": round((now.published - before.published) / seconds),
             "consumers": {cursor.name: self._consumer(cursor, published, before, now, seconds) for cursor in cursors},
         }, now
@@ -99,6 +101,40 @@ class Look:
         }
 
 
+def standby_report(data: Path) -> dict[str, Any]:
+    """The `status` object of a standby that follows another host: its follower's own words, and its row."""
+    run = require_run(data)
+    absent = {"state": "connecting", "from": "", "seq": 0, "lag": 0, "term": 0, "silent_ms": 0}
+    return {
+        "name": run.name,
+        "state": run.state,
+        "standby": standing(data) or absent,
+        "processes": {name: {"pid": row.pid or None, **vars(row)} for name, row in run.processes.items()},
+    }
+
+
+def standby_line(report: dict[str, Any]) -> str:
+    """The same as a line for people."""
+    found = report["standby"]
+    why = "; ".join(row["why"] for row in report["processes"].values() if row["why"])
+    more = ", takes over unasked" if found.get("takes_over_unasked") else ""
+    return (
+        f"{report['name']}: standby, {found['state']} {found['from']} in term {found['term']}, at {found['seq']:,}, "
+        f"{found['lag']:,} behind, silent for {found['silent_ms']} ms{more}" + (f" ({why})" if why else "")
+    )
+
+
+def _followed(run: RunFile, cursors: list[CursorView]) -> dict[str, Any] | None:
+    """How a primary's followers are; None where it has no standby feed."""
+    feed = next((cursor for cursor in cursors if cursor.name == FEED_CURSOR), None)
+    if feed is None:
+        return None
+    required = run.settings["standby"]["required"]
+    follows = feed.alive and feed.state == CursorState.RUNNING
+    why = "" if follows or not required else "the required follower is missing: commands wait, nothing is acknowledged"
+    return {"required": required, "follower": "following" if follows else "missing", "seq": feed.sequence, "why": why}
+
+
 def table(report: dict[str, Any]) -> str:
     """A status report as lines for people: one a process."""
     lines = [
@@ -116,4 +152,6 @@ def table(report: dict[str, Any]) -> str:
             f"{name:<12} {row['pid'] or '-':>8} {row['cpu']:>6.1%} {row['pss_bytes'] / 1e6:>6.0f} {row['state']:<12} "
             f"{row['restarts']:>8} {seq:>14} {lag:>10} {source}{why}"
         )
+    if report["standby"] is not None and report["standby"]["why"]:
+        lines.append(report["standby"]["why"])
     return "\n".join(lines)

@@ -9,6 +9,7 @@ import numpy as np
 from config.settings import Settings
 from consumers.journal.format import JournalError
 from consumers.journal.reader import JournalReader
+from consumers.replication.status import FEED_CURSOR
 from engine.snapshots import lanes_at
 from ops.leftover import absorb, absorb_stale, unlink_all
 from ops.processes import ProcessSpec
@@ -18,7 +19,7 @@ from ringbuf.lanes import Lanes
 from ringbuf.ring import Ring
 from ringbuf.shm import SegmentError
 
-GATE = "journal"
+GATE, GATE_REQUIRED = "journal", FEED_CURSOR  # whose cursor the engine waits for; where a follower is required
 # Lanes that keep their number for good, as it stands in every event's session.
 LANES = ("engine", "entry", "risk", "balances")
 _CHUNK = 65536
@@ -48,9 +49,13 @@ class SharedMemory:
             last = journal.last
         ring = settings.ring
         durability = settings.engine.durability
+        required = settings.standby.required
+        gate = GATE_REQUIRED if required else GATE
         events = Ring.create(
-            f"/{name}.events", ring.capacity, "event", epoch, durability, first_seq=last + 1, gate=GATE
+            f"/{name}.events", ring.capacity, "event", epoch, durability, first_seq=last + 1, gate=gate
         )
+        if required:  # what the journal has is safe once the follower says that it has it, too
+            events.set_durable(0)
         market = Ring.create(f"/{name}.market", ring.market_capacity, "market", epoch, durability)
         lanes = Lanes.create(
             f"/{name}.lanes", ring.lanes, ring.lane_capacity, epoch, names=LANES, bases=lane_bases(data, ring.lanes)

@@ -4,20 +4,24 @@ import dataclasses
 import os
 import socket
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from config.catalog import Catalog
 from config.context import Context
 from config.errors import ConfigError
 from config.instruments import load_instruments
 from config.settings import Settings, load
 from consumers.journal.format import JournalError
+from consumers.replication.term import DEPOSED, STANDBY, TermError, read_term
 from ops.cpus import cores_for
 from ops.locks import lock_data, lock_name
 from ops.memory import SharedMemory
 from ops.output import say
-from ops.processes import PROCESSES, ProcessSpec, present
+from ops.processes import ProcessSpec, present
 from ops.run_file import PORTS, ProcessRow, RunFile, live_run
 from ops.supervisor import StartFailed, Supervisor
 from ringbuf.shm import SegmentError, process_start
@@ -41,41 +45,107 @@ def start(
 
     Raises ConfigError for what the user gave, StartFailed for what did not start. Returns 0 after a clean stop.
     """
-    processes = present() if processes is None else processes
-    missing = [spec.name for spec in PROCESSES if spec not in processes]
-    if missing:
-        say(f"without {', '.join(missing)}")
-    settings = load(profile, config)
-    refuse_what_is_missing(settings)
-    catalog = load_instruments(instruments)
-    base = checked_port_base(settings.ports.base if port_base is None else port_base)
-    data.mkdir(parents=True, exist_ok=True)
-    data_lock = lock_data(data, _patience_s(data))
-    name_lock = lock_name(name, 0.5)
-    try:
-        refuse_used_ports(settings.ports.host, base)
-        memory = SharedMemory.open(name, data, settings)
-        context = Context(
-            name=name, data=data, port_base=base, settings=settings, epoch=memory.epoch, instruments=catalog
-        )
-        run_file = RunFile(
-            name=name,
-            epoch=memory.epoch,
-            profile=profile,
-            port_base=base,
-            instruments=str(instruments.resolve()),
-            config=str(config.resolve()) if config else "",
-            settings=dataclasses.asdict(settings),
+    plan = plan_for(name, data, profile, config, instruments, port_base)
+    with plan.locked():
+        refuse_other_roles(plan)
+        refuse_used_ports(plan)
+        return serve(plan, ready, processes)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run was asked to be, checked."""
+
+    name: str
+    data: Path
+    profile: str
+    config: Path | None
+    instruments: Path
+    port_base: int
+    settings: Settings
+    catalog: Catalog
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the data directory and the name. ConfigError where another run has them."""
+        self.data.mkdir(parents=True, exist_ok=True)
+        data_lock = lock_data(self.data, _patience_s(self.data))
+        try:
+            name_lock = lock_name(self.name, 0.5)
+            try:
+                yield
+            finally:
+                name_lock.close()
+        finally:
+            os.close(data_lock)
+
+    def run_file(self, epoch: int) -> RunFile:
+        """run.json of this run, its supervisor this process."""
+        return RunFile(
+            name=self.name,
+            epoch=epoch,
+            profile=self.profile,
+            port_base=self.port_base,
+            instruments=str(self.instruments.resolve()),
+            config=str(self.config.resolve()) if self.config else "",
+            settings=dataclasses.asdict(self.settings),
             supervisor=ProcessRow(pid=os.getpid(), start=process_start(os.getpid())),
         )
-        names = [spec.name for spec in processes]
-        cores = cores_for(names, settings.engine.pin)
-        return Supervisor(processes, context, run_file, memory, cores).run(lambda: ready(run_file.to_dict()))
-    except (SegmentError, JournalError) as error:
+
+    def processes(self) -> tuple[ProcessSpec, ...]:
+        """Every process that it has."""
+        is_wanted = self.settings.standby.host or read_term(self.data).where
+        return present(wanted=("standby",) if is_wanted else ())
+
+
+def plan_for(
+    name: str, data: Path, profile: str, config: Path | None, instruments: Path, port_base: int | None
+) -> Plan:
+    """Load and check what the user gave. Raises ConfigError."""
+    settings = load(profile, config)
+    refuse_what_is_missing(settings)
+    base = checked_port_base(settings.ports.base if port_base is None else port_base)
+    return Plan(name, data, profile, config, instruments, base, settings, load_instruments(instruments))
+
+
+def serve(plan: Plan, ready: Callable[[dict[str, Any]], None], processes: Sequence[ProcessSpec] | None = None) -> int:
+    """Run the pipeline until it is told to stop; the plan's locks are held. As `start`, and 1 where it was deposed."""
+    try:
+        wanted = plan.processes()
+        processes = wanted if processes is None else processes
+        missing = [spec.name for spec in wanted if spec not in processes]
+        if missing:
+            say(f"without {', '.join(missing)}")
+        memory = SharedMemory.open(plan.name, plan.data, plan.settings)
+        context = Context(plan.name, plan.data, plan.port_base, plan.settings, memory.epoch, plan.catalog)
+        run_file = plan.run_file(memory.epoch)
+        cores = cores_for([spec.name for spec in processes], plan.settings.engine.pin)
+        code = Supervisor(processes, context, run_file, memory, cores).run(lambda: ready(run_file.to_dict()))
+        term = read_term(plan.data)
+    except (SegmentError, JournalError, TermError) as error:
         raise StartFailed(str(error)) from error
-    finally:
-        name_lock.close()
-        os.close(data_lock)
+    if term.role == DEPOSED:
+        say(term.deposed_by())
+        return 1
+    return code
+
+
+def refuse_other_roles(plan: Plan) -> None:
+    """StartFailed where this directory is not the primary of its history; ConfigError where a follower may be it."""
+    try:
+        term = read_term(plan.data)
+    except TermError as error:
+        raise StartFailed(str(error)) from error
+    if term.role == DEPOSED:
+        raise StartFailed(f"{term.deposed_by()}: `standby` makes this directory its follower")
+    if term.role == STANDBY:
+        raise StartFailed(f"this directory follows {term.where}: `standby` goes on with that, `promote` ends it")
+    if term.follower and not plan.settings.standby.required:
+        raise ConfigError(
+            "standby.required",
+            f"expected true: follower {term.follower} was told so, and may take over unasked; "
+            "stop it and say `standby --forget` first",
+        )
 
 
 def refuse_what_is_missing(settings: Settings) -> None:
@@ -90,11 +160,14 @@ def refuse_what_is_missing(settings: Settings) -> None:
         )
 
 
-def refuse_used_ports(host: str, base: int) -> None:
+def refuse_used_ports(plan: Plan) -> None:
     """ConfigError where another program listens on a port that this run needs."""
     deadline = time.monotonic() + PORTS_WAIT_S
-    for name in USED_PORTS:
-        port = base + PORTS[name]
+    hosts = dict.fromkeys(USED_PORTS, plan.settings.ports.host)
+    if plan.settings.standby.host:
+        hosts["standby"] = plan.settings.standby.host
+    for name, host in hosts.items():
+        port = plan.port_base + PORTS[name]
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         while not _is_free(socket.socket(family, kind, protocol), address):
             if time.monotonic() >= deadline:

@@ -6,9 +6,11 @@ calls once before the forks so that no process compiles anything.
 
 import importlib
 import importlib.util
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from consumers.replication.status import FEED_CURSOR
 
 if TYPE_CHECKING:
     from config.context import Context
@@ -19,9 +21,11 @@ class ProcessSpec:
     """One row of the table.
 
     stop_group: the groups stop one after another, from 0 up: first whoever puts commands in, then the engine, then
-    the consumers (the publisher after the market data that it sends), and last the journal, which all of them need.
+    the consumers (the publisher after the market data that it sends), then the journal, which all of them need, and
+    last the standby feed, which sends the journal's end.
     cursor: the name of its cursor on the event ring, empty where it has none.
     standby: the process that goes on in its place when it ends, called by SIGUSR1; it is forked anew then.
+    only_where: the settings' section that has to ask for it, empty where it always runs.
     """
 
     name: str
@@ -29,6 +33,7 @@ class ProcessSpec:
     stop_group: int
     cursor: str = ""
     standby: str = ""
+    only_where: str = ""
 
     def module_name(self) -> str:
         """The module part of the target."""
@@ -51,12 +56,14 @@ PROCESSES: tuple[ProcessSpec, ...] = (
     ProcessSpec("settlement", "consumers.settlement.process:main", 2, cursor="settlement"),
     ProcessSpec("risk", "consumers.risk.process:main", 0, cursor="risk"),
     ProcessSpec("entry", "engine.entry.process:main", 0, cursor="entry"),
+    ProcessSpec("standby-feed", "consumers.replication.feed:main", 5, cursor=FEED_CURSOR, only_where="standby"),
 )
 
 
-def present(specs: tuple[ProcessSpec, ...] = PROCESSES) -> tuple[ProcessSpec, ...]:
-    """The rows of the table whose module is part of this version."""
-    return tuple(spec for spec in specs if _is_there(spec.module_name()))
+def present(specs: tuple[ProcessSpec, ...] = PROCESSES, wanted: Collection[str] = ()) -> tuple[ProcessSpec, ...]:
+    """The rows of the table whose module is part of this version, and which run always or are `wanted`."""
+    asked = (spec for spec in specs if not spec.only_where or spec.only_where in wanted)
+    return tuple(spec for spec in asked if _is_there(spec.module_name()))
 
 
 def _is_there(module: str) -> bool:

@@ -1,7 +1,8 @@
 """DATA/run.json: what runs on a data directory, written by its supervisor alone, each time by rename.
 
-Keys: name, epoch, profile, port_base, ports{entry, feed_json, feed_binary, replay}, instruments, config, settings,
-supervisor{pid, start}, state (starting, running, stopping), processes{name: {pid, start, state, restarts, why}}.
+Keys: name, epoch, profile, port_base, ports{entry, feed_json, feed_binary, replay, standby}, instruments, config,
+settings, supervisor{pid, start}, state (standby, starting, running, stopping),
+processes{name: {pid, start, state, restarts, why}}.
 """
 
 import json
@@ -20,6 +21,7 @@ PORTS = {
     "feed_json": 1,
     "feed_binary": 2,
     "replay": 3,
+    "standby": 4,
     "gateway": 10,
     "admin": 11,
     "metrics": 12,

@@ -13,6 +13,7 @@ from ringbuf.cursor import (
     forget_cursor,
     gate_state,
     open_cursor,
+    sequence_of,
     view_cursors,
 )
 from ringbuf.head import attach_ready, check_capacity, check_places, finish, head_of, make
@@ -247,6 +248,10 @@ class Ring:
     def cursors(self) -> list[CursorView]:
         """Every named cursor as it is now."""
         return view_cursors(self.segment)
+
+    def sequence_of(self, name: str) -> int | None:
+        """Where the cursor of that name stands; None where there is none."""
+        return sequence_of(self.segment, name)
 
     def forget(self, name: str) -> bool:
         """Free a cursor that nobody owns; False = no such cursor."""

@@ -31,9 +31,9 @@ sys.exit(start(name, Path(data), "laptop", Path(config) if config else None, Pat
 """
 
 
-def free_port_base() -> int:
-    """A base whose every port is free just now."""
-    for base in range(21000 + os.getpid() % 400 * 40, 60000, 20):
+def free_port_base(skip: int = 0) -> int:
+    """A base whose every port is free just now; another one for each `skip`, for pipelines side by side."""
+    for base in range(21000 + os.getpid() % 400 * 40 + skip % 8 * 200, 60000, 20):
         sockets = []
         try:
             for offset in PORTS.values():
@@ -80,7 +80,7 @@ class Pipeline:
         self.data = folder / "data"
         self.data.mkdir(parents=True, exist_ok=True)
         self.name = f"mltest-{os.getpid()}-{Pipeline._made}"
-        self.base = free_port_base()
+        self.base = free_port_base(Pipeline._made)
         self.instruments = instruments
         self.config = folder / "config.toml" if config else None
         if self.config is not None:
@@ -116,6 +116,21 @@ class Pipeline:
         more = ["--config", str(self.config)] if self.config else []
         base = str(self.base)
         return self.report("up", "--detach", "--port-base", base, "--instruments", str(self.instruments), *more)
+
+    def follow(self, primary: "Pipeline", *more: str) -> dict[str, Any]:
+        """In place of `up`: a standby of another pipeline, in the background, once it follows."""
+        base, source = str(self.base), f"tcp://127.0.0.1:{primary.base + PORTS['standby']}"
+        config = ["--config", str(self.config)] if self.config else []
+        arguments = ["--detach", "--port-base", base, "--from", source, "--instruments", str(self.instruments)]
+        return self.report("standby", *arguments, *config, *more)
+
+    def kill_all(self) -> None:
+        """kill -9 of the supervisor and every process at once, as if the host had died."""
+        run = self.run_file()
+        pids = [row["pid"] for row in (run["supervisor"], *run["processes"].values()) if row["pid"]]
+        for number in (signal.SIGSTOP, signal.SIGKILL):  # or they would notice one another's end, and drain
+            for pid in pids:
+                os.kill(pid, number)
 
     def start(self, processes: Sequence[str]) -> None:
         """Only these processes, under a supervisor that is this one's child."""

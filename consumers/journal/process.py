@@ -27,18 +27,20 @@ class Journal:
 
     def __init__(self, pace: Pace) -> None:
         self.pace = pace
+        self._is_enough = True  # False: the standby feed says what is durable, once a follower has it, too
         self._ring: Ring | None = None
         self._writer: JournalWriter | None = None
 
     def open(self, context: "Context") -> int:
         """Recover the tail; the last sequence written. What is written counts as durable once it is synced."""
         self._ring = attach_ring(context.name)
+        self._is_enough = not context.settings.standby.required
         blocks = context.settings.journal.blocks
         self._writer = JournalWriter(context.data, context.epoch, self._ring.durability, blocks)
         last = self._writer.last
         if last < self._ring.durable:
             raise JournalError(f"ends at {last} after recovery, but {self._ring.durable} was called durable")
-        if last > self._ring.durable:
+        if last > self._ring.durable and self._is_enough:
             self._ring.set_durable(last)
         return last
 
@@ -54,7 +56,8 @@ class Journal:
         durable = self._writer.sync()
         if durable != sequence:
             raise JournalError(f"durable up to {durable}, expected {sequence}")
-        self._ring.set_durable(durable)
+        if self._is_enough:
+            self._ring.set_durable(durable)
 
     def idle(self, now_ns: int) -> None:
         """Nothing to do."""
@@ -72,4 +75,4 @@ def main(context: "Context") -> int:
     settings = context.settings
     syncs = settings.engine.durability == "fsync"
     pace = Pace(settings.journal.wait, settings.consumers.batch, settings.journal.sync_us * 1000 if syncs else 0)
-    return run(Journal(pace), context, gates=True, ahead=True)
+    return run(Journal(pace), context, gates=not settings.standby.required, ahead=True)

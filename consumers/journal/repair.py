@@ -42,11 +42,11 @@ def recover(folder: Path) -> Tail | None:
         aside = tail.path.with_suffix(f".cut-{time.time_ns()}")
         tail.path.rename(aside)
         log.warning("journal: %s holds no whole command, kept as %s", tail.path.name, aside.name)
-    cut = tail.good > tail.whole or bool(tail.reason)
-    if cut:
-        _cut(tail)
+    is_torn = tail.good > tail.whole or bool(tail.reason)
+    if is_torn:
+        cut(tail)
     _seal(tail)
-    return scan(tail.path) if cut or tail.unsealed else tail
+    return scan(tail.path) if is_torn or tail.unsealed else tail
 
 
 def _check_predecessor(before: Path, tail: Tail) -> None:
@@ -63,7 +63,7 @@ def _ends_whole(path: Path) -> bool:
     return tail.whole == tail.header.records
 
 
-def _cut(tail: Tail) -> None:
+def cut(tail: Tail) -> None:
     """Zero everything after the last whole command, having kept its bytes in a file beside the segment."""
     start = record_offset(tail.whole)
     with tail.path.open("r+b") as file:

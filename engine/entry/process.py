@@ -85,9 +85,11 @@ class Entry:
     def __init__(self, context: "Context") -> None:
         self._data = context.data
         self.ring = Ring.attach(f"/{context.name}.events", "event")
-        self.cursor = self.ring.cursor(NAME, sequence=self.ring.limit)
+        # Not before the ring's first sequence: a follower may still lack that, but nobody waits for its answers here.
+        begin = max(self.ring.limit, self.ring.first_seq - 1)
+        self.cursor = self.ring.cursor(NAME, sequence=begin)
         self.reader = RingReader(self.ring, self.cursor)
-        self.reader.seek(self.ring.limit)
+        self.reader.seek(begin)
         self.storage = Storage(self.ring)
         self.lanes = Lanes.attach(f"/{context.name}.lanes")
         self.lane = self.lanes.producer(NAME)

@@ -3,7 +3,7 @@
 import argparse
 import time
 
-from ops.looking import Look, table
+from ops.looking import Look, standby_line, standby_report, table
 from ops.output import print_json
 from ops.run_file import require_run
 
@@ -14,8 +14,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """No options of its own."""
 
 
+def _standby(args: argparse.Namespace) -> int:
+    """0 when it follows, 1 when it does not reach its primary."""
+    report = standby_report(args.data)
+    if args.json:
+        print_json(report)
+    else:
+        print(standby_line(report))
+    return 0 if report["standby"]["state"] == "following" else 1
+
+
 def run(args: argparse.Namespace) -> int:
     """0 when every process runs, 1 when one is down, 2 when there is no pipeline."""
+    if require_run(args.data).state == "standby":
+        return _standby(args)
     look = Look(args.data)
     before = look.sample(require_run(args.data))
     time.sleep(SAMPLE_S)

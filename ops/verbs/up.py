@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ from config.errors import ConfigError
 from ops.output import LogStream, print_json, say
 from ops.run_file import checked_name
 
+# (arguments, name, data, ready) -> exit code; calls ready with run.json's content
+Work = Callable[[argparse.Namespace, str, Path, Callable[[dict[str, Any]], None]], int]
 DEFAULT_INSTRUMENTS = Path(__file__).resolve().parents[2] / "config" / "instruments.toml"
 
 
@@ -27,27 +30,40 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """0 after a clean stop (detached: when all are ready), 1 when a process can't be started, 2 for configuration."""
+    return run_as(args, _start)
+
+
+def run_as(args: argparse.Namespace, work: Work) -> int:
+    """Do the work of a supervisor, in the foreground or behind; its exit code, or that of its start."""
     name = checked_name(args.name)
     data = args.data.resolve()
     if args.detach:
-        return _detached(args, name, data)
-    return _supervise(args, name, data, lambda run: _announce(args, run))
+        return _detached(args, name, data, work)
+    return _supervise(args, name, data, work, lambda run: _announce(args, run))
 
 
 def _announce(args: argparse.Namespace, run: dict[str, Any]) -> None:
     if args.json:
         print_json(run)
     ports = run["ports"]
+    if run["state"] == "standby":
+        say(f"standby: `promote` makes it the primary, with order entry on {ports['entry']}")
+        return
     say(f"ready: {len(run['processes'])} processes, order entry on {ports['entry']}, feed on {ports['feed_json']}")
 
 
-def _supervise(args: argparse.Namespace, name: str, data: Path, ready: Any) -> int:
+def _start(args: argparse.Namespace, name: str, data: Path, ready: Any) -> int:
     from ops.pipeline import start  # numba and every process's modules: only where they are needed
-    from ops.supervisor import StartFailed
 
     instruments = args.instruments or DEFAULT_INSTRUMENTS
+    return start(name, data, args.profile, args.config, instruments, args.port_base, ready)
+
+
+def _supervise(args: argparse.Namespace, name: str, data: Path, work: Work, ready: Any) -> int:
+    from ops.supervisor import StartFailed
+
     try:
-        return start(name, data, args.profile, args.config, instruments, args.port_base, ready)
+        return work(args, name, data, ready)
     except StartFailed as error:
         say(str(error))
         _report_failure(1, str(error))
@@ -73,7 +89,7 @@ def _tell(message: dict[str, Any]) -> None:
         _report = -1
 
 
-def _detached(args: argparse.Namespace, name: str, data: Path) -> int:
+def _detached(args: argparse.Namespace, name: str, data: Path, work: Work) -> int:
     """Fork a supervisor of its own session and wait for its word: ready, or why not."""
     global _report
     (data / "logs").mkdir(parents=True, exist_ok=True)
@@ -88,7 +104,7 @@ def _detached(args: argparse.Namespace, name: str, data: Path) -> int:
         _stream_to(log)
         code = 1
         try:
-            code = _supervise(args, name, data, lambda run: _tell({"code": 0, "run": run}))
+            code = _supervise(args, name, data, work, lambda run: _tell({"code": 0, "run": run}))
         except ConfigError as error:
             say(str(error))
             code = 2
