@@ -22,7 +22,7 @@ be durable, and its complement. It is written after the fact, so it is a lower b
 with good records behind, is corruption; what is wrong above it is an unfinished write.
 
 Seal: magic, first sequence of the block, epoch, and the chain:
-``chain = SHA-256(chain before ‖ the block's 511 records)``; the first block of a segment starts from the SHA-256 in
+``chain = BLAKE3(chain before ‖ the block's 511 records)``; the first block of a segment starts from the SHA-256 in
 its header. So a changed, removed or moved record anywhere breaks every seal after it. A block is sealed when it is
 full; the records of the last one are guarded by their own CRC-32C and the continuity of their sequences.
 
@@ -36,12 +36,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from blake3 import blake3
 
 from ringbuf.records import RECORD_SIZE, SCHEMA_HASH
 
 MAGIC = b"mljournl"
 SEAL_MAGIC = b"mlseal\0\0"
-VERSION = 1
+VERSION = 2
 PAGE_SIZE = 4096
 MARK_OFFSET = 2048
 MARK = struct.Struct("<qq")  # highest durable sequence, its complement
@@ -174,10 +175,18 @@ def seal_of(first_seq: int, epoch: int, chain: bytes) -> np.ndarray:
     return seal
 
 
+def begin_block(chain: bytes) -> "blake3":
+    """What hashes the records of a block that follows this chain: `.update(bytes)`, `.digest()` = the next chain.
+
+    BLAKE3: a sixth of SHA-256's time where the processor has no instructions for that.
+    """
+    return blake3(chain)
+
+
 def next_chain(chain: bytes, block: memoryview | bytes | bytearray) -> bytes:
     """The chain after a block, of whose 64 KiB only the records count."""
-    digest = hashlib.sha256(chain)
-    digest.update(block[:BLOCK_BYTES])
+    digest = begin_block(chain)
+    digest.update(memoryview(block)[:BLOCK_BYTES])
     return digest.digest()
 
 

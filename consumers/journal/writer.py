@@ -7,13 +7,13 @@ have lost the data), so the writer refuses everything after it and its process e
 import logging
 import os
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
 from consumers.journal.checks import checksum, good_prefix, what_is_wrong
 from consumers.journal.format import (
-    BLOCK_BYTES,
     BLOCK_RECORDS,
     BLOCK_SIZE,
     DEFAULT_BLOCKS,
@@ -23,10 +23,10 @@ from consumers.journal.format import (
     TIMING_SIZE,
     JournalError,
     SegmentHeader,
+    begin_block,
     encode_mark,
     header_of,
     journal_folder,
-    next_chain,
     record_offset,
     seal_of,
     segment_name,
@@ -40,22 +40,27 @@ from ringbuf.records import RECORD_SIZE
 
 log = logging.getLogger(__name__)
 MODES = ("memory", "journal", "fsync")
+RUN_RECORDS = 256 * BLOCK_RECORDS  # in one call, which takes 1024 parts at most
 _SPARE = "spare.next"
 _ZEROS = bytes(1 << 20)
 
 
-def _allocate(path: Path, size: int, prewrite: bool) -> None:
-    """A file of that size: blocks reserved, and written with zeros (then synced) where syncs must be quick."""
+def _allocate(path: Path, size: int, prewrite: bool, enough: Callable[[], bool] = lambda: False) -> None:
+    """A file of that size: blocks reserved, and written with zeros (then synced) where syncs must be quick.
+
+    Zeros are written until it is `enough`: they make the syncs after them quicker, but nothing rests on them.
+    """
     fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
     try:
+        os.posix_fallocate(fd, 0, size)
         if prewrite:
             for at in range(0, size, len(_ZEROS)):
+                if enough():
+                    break
                 piece = _ZEROS[: min(len(_ZEROS), size - at)]
                 if os.pwrite(fd, piece, at) != len(piece):
                     raise OSError(28, "no space left for a new segment", str(path))
             os.fdatasync(fd)
-        else:
-            os.posix_fallocate(fd, 0, size)
     finally:
         os.close(fd)
 
@@ -77,11 +82,25 @@ class _Spare(threading.Thread):
         self.path = path
         self.size = size
         self.error: OSError | None = None
+        self._wanted = threading.Event()
         self.start()
 
+    def finish(self) -> None:
+        """Wait for the file, without the zeros that are not written yet. Raises OSError."""
+        self._wanted.set()
+        self.join()
+        if self.error is not None:
+            raise self.error
+
+    def abandon(self) -> None:
+        """Nobody needs the file now: end soon, whatever became of it."""
+        self._wanted.set()
+        self.join()
+
     def run(self) -> None:
+        """The thread."""
         try:
-            _allocate(self.path, self.size, prewrite=True)
+            _allocate(self.path, self.size, prewrite=True, enough=self._wanted.is_set)
         except OSError as error:
             self.error = error
 
@@ -105,7 +124,7 @@ class JournalWriter:
         self._fd = -1
         self._timing_fd = -1
         self._timing_lost = False
-        self._block = bytearray(BLOCK_SIZE)
+        self._digest = begin_block(FIRST_CHAIN)  # over the records of the block that is being filled
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             tail = recover(self.folder)
@@ -136,8 +155,8 @@ class JournalWriter:
         self._count = tail.whole
         self._chain = tail.chain
         number, at = divmod(tail.whole, BLOCK_RECORDS)
-        kept = os.pread(self._fd, at * RECORD_SIZE, PAGE_SIZE + number * BLOCK_SIZE)
-        self._block[: len(kept)] = kept
+        self._digest = begin_block(self._chain)
+        self._digest.update(os.pread(self._fd, at * RECORD_SIZE, PAGE_SIZE + number * BLOCK_SIZE))
 
     def _secure(self, tail: Tail) -> None:
         """Make what was found as durable as it will be called: who wrote it may have died before its sync, or of it.
@@ -173,9 +192,7 @@ class JournalWriter:
         header = header_of(self.epoch, first_seq, self._blocks, chain)
         spare = self.folder / _SPARE
         if self._spare is not None:
-            self._spare.join()
-            if self._spare.error is not None:
-                raise self._spare.error
+            self._spare.finish()
             self._spare = None
         else:
             _allocate(spare, header.size, prewrite=self.mode == "fsync")
@@ -200,6 +217,7 @@ class JournalWriter:
         self._open(path, header)
         self._count = 0
         self._chain = header.hash
+        self._digest = begin_block(self._chain)
         self.last = first_seq - 1
         self._durable = first_seq - 1
 
@@ -227,8 +245,8 @@ class JournalWriter:
             while done < len(events):
                 if self._count == self.header.records:
                     self._start_segment(self.last + 1, self._chain)
-                take = min(len(events) - done, BLOCK_RECORDS - self._count % BLOCK_RECORDS)
-                self._write_piece(events[done : done + take])
+                take = min(len(events) - done, self.header.records - self._count, RUN_RECORDS)
+                self._write_run(events[done : done + take])
                 if timing is not None:
                     self._write_timing(timing[done : done + take])
                 self._count += take
@@ -238,20 +256,29 @@ class JournalWriter:
             raise self._fail(f"write of sequence {self.last + 1}", error) from error
         self._write_ahead()
 
-    def _write_piece(self, events: np.ndarray) -> None:
-        """Put events into the current block and write what is new of it; a full block gets its seal."""
-        number, at = divmod(self._count, BLOCK_RECORDS)
-        start, end = at * RECORD_SIZE, (at + len(events)) * RECORD_SIZE
-        self._block[start:end] = memoryview(np.ascontiguousarray(events)).cast("B")
-        if end == BLOCK_BYTES:
-            self._chain = next_chain(self._chain, self._block)
-            seal = seal_of(self.header.first_seq + number * BLOCK_RECORDS, self.epoch, self._chain)
-            seal["crc"] = checksum(seal)
-            self._block[BLOCK_BYTES:] = seal.tobytes()
-            end = BLOCK_SIZE
-        piece = memoryview(self._block)[start:end]
-        if os.pwrite(self._fd, piece, record_offset(self._count)) != len(piece):
+    def _write_run(self, events: np.ndarray) -> None:
+        """Write events that fit into the segment in one call, each block that they fill followed by its seal."""
+        records = memoryview(np.ascontiguousarray(events)).cast("B")
+        parts: list[memoryview] = []
+        at = 0
+        while at < len(events):
+            number, inside = divmod(self._count + at, BLOCK_RECORDS)
+            take = min(len(events) - at, BLOCK_RECORDS - inside)
+            parts.append(records[at * RECORD_SIZE : (at + take) * RECORD_SIZE])
+            self._digest.update(parts[-1])
+            at += take
+            if inside + take == BLOCK_RECORDS:
+                parts.append(self._seal(number))
+        if os.pwritev(self._fd, parts, record_offset(self._count)) != sum(map(len, parts)):
             raise OSError(28, "short write", str(self.path))
+
+    def _seal(self, number: int) -> memoryview:
+        """The seal of a block that is full; the next one begins."""
+        self._chain = self._digest.digest()
+        self._digest = begin_block(self._chain)
+        seal = seal_of(self.header.first_seq + number * BLOCK_RECORDS, self.epoch, self._chain)
+        seal["crc"] = checksum(seal)
+        return memoryview(seal.tobytes())
 
     def _write_timing(self, timing: np.ndarray) -> None:
         rows = memoryview(np.ascontiguousarray(timing)).cast("B")
@@ -297,7 +324,7 @@ class JournalWriter:
         if not self._failed:
             self.sync()
         if self._spare is not None:
-            self._spare.join()
+            self._spare.abandon()
         for fd in (self._fd, self._timing_fd):
             if fd >= 0:
                 os.close(fd)

@@ -299,6 +299,7 @@ def test_what_a_dead_writer_did_not_sync_is_written_again_and_synced_before_anyb
         real_sync(fd)
 
     monkeypatch.setattr(os, "pwrite", pwrite)
+    monkeypatch.setattr(os, "pwritev", lambda fd, parts, at: pwrite(fd, b"".join(parts), at))
     monkeypatch.setattr(os, "fdatasync", fdatasync)
     with_tail = JournalWriter(tmp_path, EPOCH, "fsync", blocks=2)
     assert with_tail.last == count

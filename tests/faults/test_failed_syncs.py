@@ -26,7 +26,7 @@ from tests.faults.moments import traced, why_not
 from tests.pipeline import eventually, pipeline
 
 CONFIG = '[engine]\ndurability = "fsync"\n'
-COUNT = 6_000
+COUNT = 10_000
 FAILURES = 3
 PAGE = 4096
 GOOD = 320  # records that end with a page: a loop device says OK to a write that begins well and ends nowhere
@@ -39,11 +39,11 @@ def test_a_failed_fdatasync_ends_the_journal_and_nothing_told_is_lost(tmp_path: 
     flow = write_lines(tmp_path / "commands.jsonl", commands(COUNT, 21))
     with pipeline(tmp_path, config=CONFIG) as running:
         running.up()
-        feed = running.popen("feed", str(flow), "--rate", "2000", "--json")
+        feed = running.popen("feed", str(flow), "--rate", "1500", "--json")
         for number in range(1, FAILURES + 1):
             goal = number * COUNT // (FAILURES + 2)
             eventually(lambda goal=goal: running.published() > goal, f"{goal} events")  # type: ignore[misc]
-            when = random.SystemRandom().randint(1, 20)
+            when = random.SystemRandom().randint(1, 5)
             options = ("-f", "-e", "trace=fdatasync", "-e", f"inject=fdatasync:error=EIO:when={when}")
             with traced(running.pid("journal"), running.data / "logs" / "strace-journal", *options):
                 eventually(lambda n=number: running.restarts("journal") == n, "another journal is at work")  # type: ignore[misc]

@@ -51,6 +51,10 @@ class SimulatedOs:
         self._folders.pop(fd, None)
         os.close(fd)
 
+    def pwritev(self, fd: int, parts: Any, at: int) -> int:
+        """See os.pwritev."""
+        return self.pwrite(fd, b"".join(parts), at)
+
     def pwrite(self, fd: int, data: Any, at: int) -> int:
         """See os.pwrite; on a full disk it writes less, or nothing."""
         view = memoryview(data).cast("B")
