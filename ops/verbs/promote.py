@@ -1,4 +1,7 @@
-"""promote: make the standby of a data directory the primary, and say how long it took."""
+"""promote: make the standby of a data directory the primary, or (--local) a pipeline's replica its engine.
+
+Either way it says how long that took.
+"""
 
 import argparse
 import os
@@ -16,11 +19,16 @@ LOOK_S = 0.002
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """No options of its own."""
+    """--local."""
+    parser.add_argument(
+        "--local", action="store_true", help="within a running pipeline: the replica goes on in the engine's place"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
     """0 when the pipeline runs (or, where nothing ran, `up` may start it), 1 when it doesn't, 2 where it is one."""
+    if args.local:
+        return _within(args)
     found = live_run(args.data)
     if found is None:
         return _at_rest(args)
@@ -38,6 +46,26 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         print_json(report)
     return 0
+
+
+def _within(args: argparse.Namespace) -> int:
+    """The engine is ended, its standby on this host goes on."""
+    found = require_run(args.data)
+    engine, replica = found.processes["engine"].pid, found.processes["replica"].pid
+    if found.state != "running" or not engine or found.processes["replica"].state != "running":
+        raise ConfigError("--local", f"expected an engine and a replica at work on {args.data}, see `status`")
+    began = time.monotonic()
+    os.kill(found.supervisor.pid, signal.SIGUSR1)
+    while (row := require_run(args.data).processes["engine"]).pid == engine or row.state != "running":
+        if time.monotonic() - began > PATIENCE_S:
+            say(f"no engine is at work: see {args.data}/logs/supervisor.log")
+            return 1
+        time.sleep(LOOK_S)
+    took_ms = round((time.monotonic() - began) * 1000)
+    say(f"engine {row.pid} is at work after {took_ms} ms" + ("" if row.pid == replica else ", not the replica"))
+    if args.json:
+        print_json({"engine": row.pid, "was_replica": row.pid == replica, "running_ms": took_ms})
+    return 0 if row.pid == replica else 1
 
 
 def _is_up(data: Path) -> bool:

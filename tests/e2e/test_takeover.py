@@ -21,10 +21,6 @@ def running(tmp_path: Path) -> Iterator[Pipeline]:
         yield made
 
 
-def supervisor_of(running: Pipeline) -> int:
-    return int(running.run_file()["supervisor"]["pid"])
-
-
 @pytest.mark.parametrize("how", ["killed", "told"])
 def test_the_replica_takes_over_and_the_flow_goes_on(running: Pipeline, tmp_path: Path, how: str) -> None:
     flow = write_lines(tmp_path / "commands.jsonl", commands(COUNT, 3))
@@ -36,7 +32,7 @@ def test_the_replica_takes_over_and_the_flow_goes_on(running: Pipeline, tmp_path
         if how == "killed":
             os.kill(engine, signal.SIGKILL)
         else:
-            os.kill(supervisor_of(running), signal.SIGUSR1)
+            assert running.report("promote", "--local")["was_replica"]
         eventually(lambda times=times: running.restarts("engine") == times, "an engine is at work")  # type: ignore[misc]
         assert running.pid("engine") == replica, "it was the replica that took over"
         eventually(lambda replica=replica: running.pid("replica") not in (0, replica), "a new replica")  # type: ignore[misc]
