@@ -33,6 +33,8 @@ MAX_DBS = 32
 CURSOR_DB = b"cursor"
 CURSOR_KEY = b"cursor"
 CURSOR_ROW = struct.Struct("<qq")  # epoch, sequence
+# What LMDB says of a file that it can't be read as one: the file is moved aside and made again.
+_DAMAGED = (lmdb.InvalidError, lmdb.CorruptedError, lmdb.PageNotFoundError, lmdb.VersionMismatchError)
 UNSYNCED = "unsynced"
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
@@ -112,8 +114,13 @@ class Store:
         self._map_size = map_size
         if outlived_host(self.path):
             move_aside(self.path, "the host went down while it was open without syncs")
-        self._open()
-        found = _read_cursor(self._env, self._dbs)
+        try:
+            self._open()
+            found = _read_cursor(self._env, self._dbs)
+        except _DAMAGED as error:
+            move_aside(self.path, f"it is damaged: {error}")
+            self._open()
+            found = None
         if found is not None and found[0] != epoch:
             self._env.close()
             move_aside(self.path, f"it is of epoch {found[0]}, the history here is of epoch {epoch}")

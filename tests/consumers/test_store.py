@@ -87,6 +87,18 @@ def test_a_store_that_was_open_when_the_host_went_down_is_made_again(tmp_path: P
     assert len(list(tmp_path.glob("s.aside-*"))) == 1
 
 
+@pytest.mark.parametrize("damage", ["garbage", "torn"])
+def test_a_damaged_store_is_moved_aside_and_made_again(tmp_path: Path, damage: str) -> None:
+    with Store(tmp_path / "s", 7) as store:
+        store.commit(5)
+    file = tmp_path / "s" / "data.mdb"
+    file.write_bytes(b"\xff" * 8192 if damage == "garbage" else file.read_bytes()[:100])
+    with Store(tmp_path / "s", 7) as store:
+        assert store.sequence == 0
+        store.commit(1)
+    assert [path.name[:8] for path in tmp_path.glob("s.aside-*")] == ["s.aside-"]
+
+
 def test_a_killed_process_alone_spoils_no_store(tmp_path: Path) -> None:
     killed_while_open(tmp_path / "s", sync=False)
     assert (tmp_path / "s" / UNSYNCED).exists()
