@@ -19,9 +19,12 @@ from typing import Any
 
 import numpy as np
 import zmq
+from zmq.utils.monitor import recv_monitor_message
 
 from config.context import Context
 from config.curve import CurveError, secure_client
+from config.guarded import FILE as GUARDED
+from config.guarded import write_guarded
 from consumers.journal.format import JournalError
 from consumers.journal.part import part
 from consumers.journal.reader import JournalReader
@@ -53,6 +56,10 @@ STATUS_S = 0.2
 PAUSE_S = 0.05  # more than this between two looks is this process's own pause, not the primary's silence
 SNAPSHOT_EVENTS = 250_000  # at most so many since the last snapshot: they are replayed in a takeover
 CHUNK = 65536
+NOT_LET_IN = (
+    "{0} does not let this one in: it needs the primary's server.key (--key), and the primary the one of this "
+    "directory, {1}/keys/curve/server.key, in its keys/curve/clients"
+)
 
 
 class FollowError(Exception):
@@ -100,6 +107,9 @@ class Follower:
         self.socket.set(zmq.RECONNECT_IVL_MAX, 1000)
         if primary_key(self.data).exists():
             secure_client(self.socket, self.data, primary_key(self.data))
+        self.why = ""  # why there is no connection, where that is known
+        failures = zmq.EVENT_HANDSHAKE_FAILED_AUTH | zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL
+        self._failures = self.socket.get_monitor_socket(failures | zmq.EVENT_HANDSHAKE_SUCCEEDED)
         self.socket.connect(context.source)
 
     def open(self) -> None:
@@ -167,6 +177,7 @@ class Follower:
             self._status_s = now_s
             if self.is_following and not batches:
                 self.acknowledge()  # a heartbeat
+            self._look_at_failures()
             self.tell()
         self._snapshot(now_s)
 
@@ -205,6 +216,8 @@ class Follower:
             self._part(message["to"])
         elif op == "beat":
             self._note(message)
+        elif op == "guarded":
+            write_guarded(self.data / GUARDED, [int(account) for account in message["accounts"]])
         elif op == "done":
             self.ended = message["seq"]
 
@@ -246,6 +259,15 @@ class Follower:
                 (self.data / name).rename(aside / name)
         self.open()
         self._hello_s = 0.0
+
+    def _look_at_failures(self) -> None:
+        """What ZeroMQ says of connections that came to nothing: the other's answer to a key is silence."""
+        while self._failures.poll(0):
+            event = recv_monitor_message(self._failures)["event"]
+            why = "" if event == zmq.EVENT_HANDSHAKE_SUCCEEDED else NOT_LET_IN.format(self.context.source, self.data)
+            if why and why != self.why:
+                log.error("follower: %s", why)
+            self.why = why
 
     def _hello(self, now_s: float) -> None:
         self._hello_s = now_s
@@ -292,6 +314,7 @@ class Follower:
             "lag": max(self.primary["seq"] - self.last, 0),
             "required": self.primary["required"],
             "takes_over_unasked": bool(self.context.auto_ms and self.primary["required"]),
+            "why": self.why,
             "silent_ms": round(self.silent_s * 1000),
             "pid": os.getpid(),
         }
@@ -327,6 +350,7 @@ class Follower:
         (self.data / FILE).unlink(missing_ok=True)
         if self.writer is not None:
             self.writer.close()
+        self.socket.disable_monitor()
         self.zmq.destroy(linger=200)
 
 

@@ -116,7 +116,8 @@ def standby_report(data: Path) -> dict[str, Any]:
 def standby_line(report: dict[str, Any]) -> str:
     """The same as a line for people."""
     found = report["standby"]
-    why = "; ".join(row["why"] for row in report["processes"].values() if row["why"])
+    rows = [row["why"] for row in report["processes"].values()]
+    why = "; ".join(text for text in (found.get("why", ""), *rows) if text)
     more = ", takes over unasked" if found.get("takes_over_unasked") else ""
     return (
         f"{report['name']}: standby, {found['state']} {found['from']} in term {found['term']}, at {found['seq']:,}, "

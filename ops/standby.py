@@ -34,7 +34,6 @@ from ringbuf.shm import process_start
 FOLLOWER = ProcessSpec("follower", f"{engine.follower.__name__}:main", 0)
 WAITED_S = 5.0  # the primary may come later: so long after its start a standby that has not reached it counts as ready
 TURN_S = 0.1
-STOPS = (signal.SIGTERM, signal.SIGINT)
 
 
 def follow(plan: Plan, source: str, key: Path | None, auto_ms: int, ready: Callable[[dict[str, Any]], None]) -> int:
@@ -128,7 +127,7 @@ class _Standby:
             caught = signal.sigtimedwait({*SIGNALS, signal.SIGUSR1}, TURN_S)
             if caught is not None and caught.si_signo == signal.SIGUSR1:
                 self._signal(signal.SIGUSR1)
-            elif caught is not None and caught.si_signo in STOPS:
+            elif caught is not None and _asks_to_stop(caught.si_signo):
                 self._must_stop = True
                 self._signal(signal.SIGTERM)
             code = self._reap()
@@ -176,3 +175,10 @@ class _Standby:
         say(f"follower ended ({self._row.why})")
         self._run.write(self._plan.data)
         return code
+
+
+def _asks_to_stop(number: int) -> bool:
+    """As for a pipeline: Ctrl-C, SIGTERM, and a terminal that closes, unless `nohup` says otherwise."""
+    if number == signal.SIGHUP:
+        return signal.getsignal(signal.SIGHUP) != signal.SIG_IGN
+    return number in (signal.SIGTERM, signal.SIGINT)

@@ -20,6 +20,8 @@ from typing import TYPE_CHECKING, Any
 import zmq
 
 from config.curve import CurveError, CurveServer, has_clients, needs_curve, secure_client
+from config.guarded import FILE as GUARDED
+from config.guarded import read_guarded
 from consumers.journal.format import JournalError, JournalRemoved
 from consumers.journal.reader import JournalReader
 from consumers.replication import wire
@@ -68,6 +70,8 @@ class StandbyFeed:
         self.fence = self._fence()
         self.address = f"tcp://{settings.standby.host or settings.ports.host}:{context.port_base + PORT}"
         self._fenced_s = 0.0
+        self._supervisor = os.getppid()
+        self._guarded: list[int] = []
 
     def _serve(self, host: str, port: int) -> Any:
         router = self.zmq.socket(zmq.ROUTER)
@@ -202,6 +206,7 @@ class StandbyFeed:
         welcome = {"version": wire.VERSION, "schema": SCHEMA_HASH, "epoch": self.epoch, "limits": self.limits}
         welcome |= {"attempt": hello["attempt"]}
         self._send(identity, wire.encode("welcome", **welcome, terms=self.term.history, **self._where()))
+        self._send(identity, wire.encode("guarded", accounts=self._guarded))
 
     def _pin(self, follower: str) -> None:
         """Where a follower is required, the first that acknowledges is the one, from then on. WireError for another."""
@@ -226,7 +231,8 @@ class StandbyFeed:
             return
         self.term = update_term(self.data, lambda term: deposed(term, number, where))
         log.error("standby: %s", self.term.deposed_by())
-        os.kill(os.getppid(), signal.SIGTERM)
+        if os.getppid() == self._supervisor:
+            os.kill(self._supervisor, signal.SIGTERM)
 
     def _tell_term(self, identity: bytes) -> None:
         self._send(identity, wire.encode("term", term=self.term.heard, at=self.term.where or self.address))
@@ -259,11 +265,15 @@ class StandbyFeed:
     def beat(self) -> None:
         """A heartbeat to everyone, and who is there for `status`; the end to who takes over."""
         where = self._where()
+        guarded = read_guarded(self.data / GUARDED)
+        is_new, self._guarded = guarded != self._guarded, guarded
         for follower in list(self.followers.values()):
             if time.monotonic() - follower.heard_s > GONE_S:
                 self._forget(follower.identity)
                 continue
             self._send(follower.identity, wire.encode("beat", **where))
+            if is_new:
+                self._send(follower.identity, wire.encode("guarded", accounts=guarded))
         self.cursor.beat(self._state(), CursorSource.JOURNAL)
         if self.curve is not None:
             self.curve.reload()

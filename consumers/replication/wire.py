@@ -13,6 +13,7 @@ A message is one frame of JSON, ``{"op": …}``; ``events`` has a second frame: 
 | primary  | refused  | why                                     | it won't be served; trying again is in vain        |
 | primary  | events   | seq                                     | the records after this sequence                    |
 | primary  | beat     | seq durable required                    | alive; how far it is, and what it called durable   |
+| primary  | guarded  | accounts                                | their orders end with their sessions (entry's file) |
 | primary  | done     | seq                                     | answers handover: that was all, nothing more comes |
 
 A follower numbers its hellos (``attempt``): what answers an earlier one is not meant any more, on either side.
@@ -47,10 +48,11 @@ _FIELDS: dict[str, dict[str, type]] = {
     "refused": {"why": str},
     "events": {"seq": int},
     "beat": {"seq": int, "durable": int, "required": bool},
+    "guarded": {"accounts": list},
     "done": {"seq": int},
 }  # fmt: skip
 FROM_FOLLOWER = ("hello", "ack", "handover", "term")
-FROM_PRIMARY = ("welcome", "cut", "refused", "events", "beat", "done", "term")
+FROM_PRIMARY = ("welcome", "cut", "refused", "events", "beat", "guarded", "done", "term")
 
 
 class WireError(Exception):

@@ -6,9 +6,9 @@ sessions do not outlive it, and such an account counts as last heard when entry 
 for it or the time is up.
 """
 
-import json
-import os
 from pathlib import Path
+
+from config.guarded import read_guarded, write_guarded
 
 STANDSTILL = 4  # more than this part of `silent_s` between two looks is entry's own pause, nobody's silence
 
@@ -23,7 +23,7 @@ class Guards:
         self._looked_s: float | None = None
         self._account: dict[int, int] = {}  # by session number; -1 - account where no session is left
         self._heard_s: dict[int, float] = {}
-        for account in _read(path):
+        for account in read_guarded(path):
             self._account[-1 - account] = account
             self._heard_s[-1 - account] = 0.0
         self._stored = set(self._account.values())
@@ -72,20 +72,5 @@ class Guards:
         accounts = set(self._account.values())
         if accounts == self._stored:
             return
-        fresh = self._path.with_suffix(".new")
-        with fresh.open("w") as file:
-            json.dump({"accounts": sorted(accounts)}, file)
-            file.flush()
-            os.fsync(file.fileno())
-        fresh.replace(self._path)
+        write_guarded(self._path, accounts)
         self._stored = accounts
-
-
-def _read(path: Path) -> list[int]:
-    """The accounts in the file; none where there is no file. Raises OSError naming it where it is something else."""
-    try:
-        return [int(account) for account in json.loads(path.read_text())["accounts"]]
-    except FileNotFoundError:
-        return []
-    except (ValueError, KeyError, TypeError) as error:
-        raise OSError(f"{path}: expected the accounts that entry guards ({error})") from error

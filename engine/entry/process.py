@@ -24,6 +24,7 @@ import zmq
 
 from config.catalog import Catalog
 from config.command_text import MAX_ACCOUNT, Malformed, read_flag, read_whole, read_word
+from config.guarded import FILE as GUARDED
 from config.json_commands import decode_all
 from config.json_events import encode
 from consumers.journal.format import JournalError
@@ -55,7 +56,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 NAME = "entry"
-GUARDED = "entry-guarded.json"  # in DATA: accounts whose orders end when their session goes
 TAKE = 256  # messages read before answers are looked at again
 BATCH = 4096
 BUSY_MS = 1

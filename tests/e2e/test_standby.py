@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import threading
 from collections.abc import Iterator
@@ -12,6 +13,9 @@ import numpy as np
 import pytest
 
 from client.python.entry_client import EntryClient, NoAnswer
+from config.curve import keys_folder, server_keys
+from config.guarded import FILE as GUARDED
+from config.guarded import read_guarded
 from config.settings import Settings
 from consumers.journal.verify import diff, verify
 from consumers.replication.status import standing
@@ -61,6 +65,14 @@ def state_hash(data: Path, upto: int | None = None) -> str:
     return engine.state_hash()
 
 
+def introduce(server: Pipeline, client: Pipeline) -> str:
+    """Let a standby's key in, as an operator does; the primary's public key."""
+    for host in (server, client):
+        server_keys(host.data)
+    shutil.copy(keys_folder(client.data) / "server.key", keys_folder(server.data) / "clients" / "standby.key")
+    return str(keys_folder(server.data) / "server.key")
+
+
 class Teller(threading.Thread):
     """A client that orders without a pause and keeps every event it is told, until its entry is gone."""
 
@@ -108,8 +120,9 @@ def test_told_to_take_over_the_standby_goes_on_where_the_primary_ended(
 ) -> None:
     flow = write_lines(tmp_path / "commands.jsonl", commands(COUNT, seed))
     with pipeline(tmp_path / "primary", config=SERVED) as primary:
+        key = introduce(primary, standby)
         primary.up()
-        standby.follow(primary)
+        standby.follow(primary, "--key", key)
         feed = primary.popen("feed", str(flow), "--rate", str(RATE), "--json")
         eventually(lambda: primary.published() > COUNT // 2 or feed.poll() is not None, "half of the flow")
         done = standby.report("promote")
@@ -233,6 +246,9 @@ def test_without_its_required_follower_nothing_is_acknowledged_and_no_other_will
         caught_up(primary, standby)
         assert standing(standby.data)["state"] == "following"  # type: ignore[index]
         client.close()
+        guarding = EntryClient(primary.endpoint, guard=5)
+        eventually(lambda: read_guarded(standby.data / GUARDED) == [5], "the standby knows of the guarded account")
+        guarding.close()
         with pipeline(tmp_path / "second", config=OWN) as second:
             refused_by_name(primary, standby, second)
 
