@@ -11,8 +11,8 @@ from bench.budget_kernels import checksums_alone, ids_alone, records_alone
 from bench.core_run import run_private
 from bench.cores import own_copy, pinned
 from bench.passes import CAPACITY, Workload
-from engine.apply import apply_events
 from engine.compose import OUT
+from engine.fold import apply_events
 from engine.state import State
 from ringbuf.records import EVENT
 

@@ -23,7 +23,7 @@ EPOCH = 1
 CHUNK = 1 << 20
 FULL = standing.Standing("recovery", symbols=100, accounts=1_000_000, orders=1_000_000, commands=9_800_000)
 QUICK = replace(FULL, accounts=100_000, orders=100_000, commands=980_000)
-_CONFIG = "[engine]\nmax_orders = 1250000\nmax_accounts = 1250000\nmax_balances = 2500000\n"
+_CONFIG = "[engine]\nmax_orders = 1250000\nmax_levels = 300000\nmax_accounts = 1250000\nmax_balances = 2500000\n"
 # The two processes alone, as `up` runs them: the stores of the others are not what is measured.
 _PROGRAM = """
 import sys, time

@@ -16,7 +16,7 @@ from bench import passes
 from bench.cores import own_copy
 from bench.passes import Workload
 from config.catalog import Catalog
-from engine.apply import apply_events
+from engine.fold import apply_events
 from engine.state import Limits, State
 from ringbuf.codes import HAS_PRICE, HAS_QTY, NO_ID, NO_SYMBOL, Op, OrderType, Side, Stp, Tif
 from ringbuf.records import COMMAND

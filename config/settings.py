@@ -20,6 +20,7 @@ WAITS = ("spin", "yield", "sleep", "futex")
 # Least and most of what memory or the engine's arithmetic bounds. max_events: a bust with two suspensions fits.
 BOUNDS = {
     "engine.max_orders": (1, 1 << 26),
+    "engine.max_levels": (1, 1 << 24),
     "engine.max_accounts": (1, 1 << 26),
     "engine.max_balances": (1, 1 << 27),
     "engine.max_instruments": (1, 1 << 20),
@@ -44,6 +45,7 @@ class EngineSettings:
     wait: str = "futex"
     pin: bool = False
     max_orders: int = 1 << 18
+    max_levels: int = 1 << 17  # prices with orders, of all symbols and sides together
     max_accounts: int = 1 << 17
     max_balances: int = 1 << 18
     max_instruments: int = 1 << 12

@@ -25,7 +25,6 @@ from engine.state import (
     instrument_at,
     level_at,
     order_at,
-    state_at,
     terms_at,
 )
 from engine.waiting import enter_waiting, look_at_print
@@ -45,7 +44,7 @@ from ringbuf.codes import (
     Tif,
 )
 from ringbuf.fields import record_at
-from ringbuf.jit import inline, kernel_of, outline, outline_of
+from ringbuf.jit import inline, outline, outline_of
 from ringbuf.records import EVENT, EVENT_BUST, EVENT_ORDER
 
 event_at = record_at(EVENT)
@@ -327,17 +326,3 @@ def finish_event(state, address):
             settle_due(state)
         lane = state.lanes + (event.session >> 24) * 8
         store_i64(lane, load_i64(lane) + 1)
-
-
-@kernel_of("int64(int64, int64, int64)")
-def apply_events(state_address, events_address, count):
-    """Apply `count` consecutive records; returns how many were, fewer where one does not fit the state."""
-    state = state_at(state_address)
-    for i in range(count):
-        address = events_address + i * 128
-        if event_at(address).seq != state.seq + 1:
-            return i
-        if apply_event(state, address) < 0:
-            return i
-        finish_event(state, address)
-    return count

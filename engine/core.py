@@ -4,9 +4,9 @@ from typing import Any
 
 import numpy as np
 
-from engine.apply import apply_events
 from engine.compose import OUT, out_at
 from engine.decide import command_at, decide, time_of
+from engine.fold import apply_events
 from engine.group import decide_run
 from engine.matching import EVENTS_BEYOND
 from engine.state import Limits, State, state_at

@@ -34,7 +34,7 @@ from consumers.replication.feed import LIMITS, primary_key
 from consumers.replication.status import FILE, write_standing
 from consumers.replication.term import TermError, following, parse_history, update_term
 from consumers.runtime import exit_code
-from engine.apply import apply_events
+from engine.fold import apply_events
 from engine.limits import limits_of
 from engine.mixing import secret_seed
 from engine.snapshot import SnapshotError

@@ -3,11 +3,15 @@
 from config.settings import EngineSettings
 from engine.state import Limits
 
+NODES_PER_LEVEL = 8  # more than isolated prices take, so levels are what runs out
+
 
 def limits_of(settings: EngineSettings) -> Limits:
     """Two accounts' orders fit one command: a bust may suspend both of its parties."""
     return Limits(
         max_orders=settings.max_orders,
+        max_levels=settings.max_levels,
+        max_nodes=NODES_PER_LEVEL * settings.max_levels,
         max_accounts=settings.max_accounts,
         max_balances=settings.max_balances,
         max_instruments=settings.max_instruments,

@@ -1,5 +1,5 @@
-"""Cache lines of commands that wait asked for before their turn: with much state, most of a command's time is waiting
-for memory.
+"""Cache lines asked for before their turn, of commands that wait or events to be applied: with much state, most of
+the time of each is waiting for memory.
 
 A command is looked at STEPS times, each time a little nearer to its turn. A step reads only lines that the steps
 before it asked for, and asks for those that these point to:
@@ -41,13 +41,18 @@ from engine.state import (
     side_at,
 )
 from ringbuf.atomics import prefetch_write
-from ringbuf.codes import Op
+from ringbuf.codes import EventType, Op
+from ringbuf.fields import record_at
 from ringbuf.jit import inline, outline_of
+from ringbuf.records import EVENT
 
 STEPS = 7
 FIRST, SPACING = 16, 2  # commands ahead: step n looks FIRST - n * SPACING ahead
 STANDING_MIN = 100_000  # orders and accounts from which on it pays
 PLACE, CANCEL, AMEND = int(Op.PLACE), int(Op.CANCEL), int(Op.AMEND)
+ACCEPTED, TRADE = int(EventType.ACCEPTED), int(EventType.TRADE)
+CANCELLED, AMENDED = int(EventType.CANCELLED), int(EventType.AMENDED)
+event_at = record_at(EVENT)
 LINE = 64
 ACCOUNT_SIZE, BALANCE_SIZE = 64, BALANCE.itemsize
 CHILDREN_AT = NODE.fields["children"][1]  # type: ignore[index]
@@ -147,6 +152,12 @@ def _look_at_target(state, command, step):
         cell = state.ids + (key_hash(state, order_id) & state.id_mask) * 8
     else:
         cell = state.clients + (client_hash(state, account, command.orig_client_id) & state.client_mask) * 8
+    _look_at_order(state, cell, account, step)
+
+
+@inline
+def _look_at_order(state, cell, account, step):
+    """The order in a cell, and what it is linked with."""
     if step == 0:
         prefetch_write(state.accounts + account * ACCOUNT_SIZE)
         prefetch_write(cell)
@@ -185,3 +196,18 @@ def look(state, address, step):
         _look_at_place(state, command, step)
     elif (op == CANCEL or op == AMEND) and step <= 3:
         _look_at_target(state, command, step)
+
+
+@outline_of(void(STATE_TYPE, int64, int64))
+def look_back(state, address, step):
+    """The same for an event that will be applied: the order that it places, or the one that stood before it."""
+    event = event_at(address)
+    kind = event.type * 1
+    if kind == ACCEPTED:
+        _look_at_place(state, event, step)
+    elif step <= 3 and (kind == TRADE or kind == CANCELLED or kind == AMENDED):
+        order_id, owner = event.order_id, event.account * 1
+        if kind == TRADE:
+            order_id, owner = event.maker_order_id, event.maker_account * 1
+        cell = state.ids + (key_hash(state, order_id) & state.id_mask) * 8
+        _look_at_order(state, cell, account_home(state, owner), step)

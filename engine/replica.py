@@ -20,7 +20,7 @@ import numpy as np
 
 from consumers.journal.reader import JournalReader
 from consumers.runtime import ConsumerError, run
-from engine.apply import apply_events
+from engine.fold import apply_events
 from engine.limits import limits_of
 from engine.mixing import secret_seed
 from engine.process import NAME as ENGINE

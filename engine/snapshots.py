@@ -27,17 +27,17 @@ def list_snapshots(data: Path) -> list[tuple[int, Path]]:
 
 
 def newest_good(
-    data: Path, limits: Limits, epoch: int, last: int, passed_over: Callable[[str], None]
+    data: Path, limits: Limits, epoch: int, last: int, passed_over: Callable[[str], None], prove: bool = True
 ) -> tuple[State, SnapshotInfo] | None:
     """State of the newest good snapshot of this history that is not beyond sequence `last`; None if there is none.
 
-    passed_over: told of each that is no good, and why.
+    passed_over: told of each that is no good, and why. prove: see engine.snapshot.decode.
     """
     for seq, path in reversed(list_snapshots(data)):
         try:
             if seq > last:
                 raise SnapshotError(f"{path.name}: seq is {seq}, the history ends at {last}")
-            state, info = load(path, limits)
+            state, info = load(path, limits, prove)
             if (info.seq, info.epoch) != (seq, epoch):
                 raise SnapshotError(
                     f"{path.name}: seq and epoch are {info.seq} and {info.epoch}, expected {seq} and {epoch}"

@@ -214,7 +214,8 @@ def balances_of(state: State) -> tuple[np.ndarray, np.ndarray]:
     rows["asset"] = keys & 0xFFFFFFFF
     rows["available"] = used["available"]
     rows["frozen"] = used["frozen"]
-    rows.sort(order=["account", "asset"])
+    # As one number: sorting records by two fields takes thirty times as long.
+    rows = rows[np.argsort(rows["account"].astype(np.uint64) << np.uint64(32) | rows["asset"].astype(np.uint64))]
     assets = state.view("assets", ASSET, int(state.record["asset_count"]))
     return rows, assets["fees"].copy()
 

@@ -10,8 +10,8 @@ from bench.budget_kernels import ids_alone, records_alone
 from bench.budget_times import Times
 from bench.yardstick import workload
 from bench.yardstick.measure import load_of
-from engine.apply import apply_events
 from engine.compose import OUT
+from engine.fold import apply_events
 from engine.state import State
 from ringbuf.records import EVENT
 

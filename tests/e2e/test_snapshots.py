@@ -66,7 +66,7 @@ def test_a_bad_snapshot_is_passed_over_for_the_one_before_it(running: Pipeline, 
     running.up()
     assert begun_from(running) == older
     for process in ("engine", "replica"):
-        assert f"snapshot passed over: {path.name}: sections_sha256 is" in said_by(running, process)
+        assert f"snapshot passed over: {path.name}: sections_hash is" in said_by(running, process)
     running.settled()
     assert running.report("reconcile")["ok"]
     assert newest > older

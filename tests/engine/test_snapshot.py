@@ -1,7 +1,6 @@
 """A snapshot is the state: the same hash, the same future, wherever it was taken; or it is refused."""
 
 import dataclasses
-import hashlib
 import os
 import random
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
+from blake3 import blake3
 
 from engine.core import Engine
 from engine.snapshot import (
@@ -175,7 +175,7 @@ def test_a_flipped_bit_is_refused_wherever_it_is(busy: Engine) -> None:
     for place in [*range(HEADER_BYTES), *draw.sample(range(HEADER_BYTES, len(raw)), 300)]:
         spoilt = bytearray(raw)
         spoilt[place] ^= 1 << draw.randrange(8)
-        with pytest.raises(SnapshotError, match="^snapshot: (magic|version|header_sha256|sections_sha256) is"):
+        with pytest.raises(SnapshotError, match="^snapshot: (magic|version|header_hash|sections_hash) is"):
             restored(bytes(spoilt), busy.limits)
 
 
@@ -184,7 +184,7 @@ def reheaded(raw: bytes, **values: object) -> bytes:
     header = np.frombuffer(bytearray(raw[:HEADER_BYTES]), HEADER)
     for name, value in values.items():
         header[name] = value
-    header["header_sha256"] = hashlib.sha256(header.tobytes()[:SEALED_BYTES]).hexdigest()
+    header["header_hash"] = blake3(header.tobytes()[:SEALED_BYTES]).hexdigest()
     return header.tobytes() + raw[HEADER_BYTES:]
 
 
