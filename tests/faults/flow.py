@@ -18,6 +18,7 @@ LIFE_S = (0.2, 3.0)  # of an order that is good till a date
 
 _OPS = {
     "limit": 46, "ioc": 4, "fok": 2, "market": 5, "post_only": 4, "gtd": 4, "iceberg": 3, "stop": 3, "stop_limit": 2,
+    "trailing": 2, "oco": 3,
     "cancel": 17, "amend": 7, "replace": 3, "group": 1, "mass_cancel": 0.2, "deposit": 1, "withdraw": 1,
 }  # fmt: skip
 
@@ -38,7 +39,7 @@ class AccountFlow:
         self.account = account
         self._rng = rng
         self._next_id = 1
-        self._placed: deque[int] = deque(maxlen=RECENT)
+        self._placed: deque[tuple[int, int, Side]] = deque(maxlen=RECENT)  # client id, symbol, side
         self.last_expiry_ns = 0
 
     def openings(self) -> list[np.ndarray]:
@@ -55,7 +56,7 @@ class AccountFlow:
         if op == "mass_cancel":
             return make.mass_cancel(self.account, self._id(), self._rng.choice((None, *MIDDLES)))
         if op in ("cancel", "amend", "replace") and self._placed:
-            return self._change(op, self._rng.choice(self._placed))
+            return self._change(op, self._rng.choice(self._placed)[0])
         if op == "group":
             return make.group(*(self._order("limit") for _ in range(self._rng.randint(2, 4))))
         return self._order(op)
@@ -75,13 +76,16 @@ class AccountFlow:
     def _order(self, op: str) -> np.ndarray:
         rng = self._rng
         symbol = 1 if op == "iceberg" else rng.choice(list(MIDDLES))
-        middle, one = MIDDLES[symbol]
         side = rng.choice((Side.BUY, Side.SELL))
+        other = None
+        if op == "oco" and self._placed:  # refused where the other one has ended
+            other, symbol, side = rng.choice(self._placed)
+        middle, one = MIDDLES[symbol]
         sign = 1 if side == Side.SELL else -1
         price = middle + sign * rng.randint(-8, 40)
         lots = rng.randint(1, 2 * one)
         client_id = self._id()
-        self._placed.append(client_id)
+        self._placed.append((client_id, symbol, side))
         terms: dict[str, int | bool | None] = {"price_ticks": price}
         kind = OrderType.LIMIT
         if op in ("ioc", "fok"):
@@ -99,5 +103,9 @@ class AccountFlow:
             kind = OrderType.STOP if op == "stop" else OrderType.STOP_LIMIT
             terms = {} if op == "stop" else terms
             terms["stop_price_ticks"] = middle - sign * rng.randint(1, 15)
+        elif op in ("trailing", "oco"):
+            kind = OrderType.TRAILING_STOP if op == "trailing" else OrderType.STOP
+            terms = {"trail_ticks": rng.randint(5, 30)} if op == "trailing" else {"oco_client_id": other}
+            terms["stop_price_ticks"] = middle - sign * rng.randint(5, 30)
         stp = rng.choice(list(Stp))
         return make.place(self.account, client_id, symbol, side, lots, kind, stp=stp, **terms)  # type: ignore[arg-type]

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from ringbuf.codes import FLAG_LAST, NO_ID, ORDER_PAIRED, STEP_SESSION, Op, Side
+from ringbuf.codes import FLAG_LAST, NO_ID, ORDER_PAIRED, STEP_SESSION, Op, OrderType, Side
 from tests.faults.checker.evidence import Event, Finding
 
 ANSWERS, SEQUENCE, ONCE, CONTENT = "answers kept", "sequence", "effect once", "effect as asked"
@@ -113,6 +113,9 @@ class Commands:
                 self.found.append(Finding(CONTENT, f"{what}: side {event['side']}, sent {Side(command['side']).name}"))
         elif command["op"] not in (Op.DEPOSIT, Op.WITHDRAW):
             names = ["qty_lots"] if command["op"] == Op.AMEND else []
+        trails = command["op"] == Op.PLACE and command["order_type"] == OrderType.TRAILING_STOP
+        if trails:  # its distance stands in the command's price
+            event = event | {"price_ticks": event["trail_ticks"]}
         for name in names:
             if event[name] != command[name]:
                 self.found.append(Finding(CONTENT, f"{what}: {name} {event[name]}, sent {command[name]}"))
