@@ -21,6 +21,7 @@ from consumers.replication.feed import primary_key
 from consumers.replication.status import standing
 from consumers.replication.term import promoted, update_term
 from engine.follower import REFUSED, STOPPED, TAKE_OVER, Following
+from ops import signals
 from ops.child import fork
 from ops.compiling import compile_kernels
 from ops.cpus import cores_for
@@ -34,6 +35,7 @@ from ringbuf.shm import process_start
 FOLLOWER = ProcessSpec("follower", f"{engine.follower.__name__}:main", 0)
 WAITED_S = 5.0  # the primary may come later: so long after its start a standby that has not reached it counts as ready
 TURN_S = 0.1
+AWAITED = {*SIGNALS, signal.SIGUSR1}
 
 
 def follow(plan: Plan, source: str, key: Path | None, auto_ms: int, ready: Callable[[dict[str, Any]], None]) -> int:
@@ -47,8 +49,7 @@ def follow(plan: Plan, source: str, key: Path | None, auto_ms: int, ready: Calla
         refuse_used_ports(plan)
         if key is not None:
             _keep_key(plan.data, key)
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, {*SIGNALS, signal.SIGUSR1})
-        try:
+        with signals.blocked(AWAITED):
             standby = _Standby(plan, Following(**_context(plan), source=source, auto_ms=auto_ms))
             takes_over = False
             try:
@@ -61,8 +62,6 @@ def follow(plan: Plan, source: str, key: Path | None, auto_ms: int, ready: Calla
                 return 0
             promote_directory(plan.data)
             return serve(plan, lambda run: say(f"took over: {len(run['processes'])} processes run"))
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def promote_directory(data: Path) -> int:
@@ -124,7 +123,7 @@ class _Standby:
             if not is_told and (self._is_following() or time.monotonic() - began_s > WAITED_S):
                 is_told = True
                 ready(self._run.to_dict())
-            caught = signal.sigtimedwait({*SIGNALS, signal.SIGUSR1}, TURN_S)
+            caught = signals.wait(AWAITED, TURN_S)
             if caught is not None and caught.si_signo == signal.SIGUSR1:
                 self._signal(signal.SIGUSR1)
             elif caught is not None and _asks_to_stop(caught.si_signo):

@@ -1,6 +1,6 @@
 """The supervisor: compiles once, forks every process from that warm image, restarts, and stops in order.
 
-It runs in the main thread and sleeps in sigtimedwait: a child's end, a stop signal or a restart that is due wakes it.
+It runs in the main thread and waits for signals: a child's end, a stop signal or a restart that is due wakes it.
 Nothing here opens a socket, an LMDB environment or a thread.
 """
 
@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from ops import signals
 from ops.child import fork
 from ops.compiling import compile_kernels
 from ops.output import say
@@ -116,8 +117,7 @@ class Supervisor:
 
         Raises StartFailed when a process can't be started; everything has been stopped by then.
         """
-        mask = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
-        try:
+        with signals.blocked(SIGNALS):
             try:
                 self._start()
                 self._await_ready()
@@ -130,8 +130,6 @@ class Supervisor:
                 ready()
                 self._supervise()
             return self._stop()
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
     def _start(self) -> None:
         """Compile, freeze, fork each process."""
@@ -222,7 +220,7 @@ class Supervisor:
 
     def _turn(self, timeout_s: float) -> None:
         """Wait for a signal or the timeout, then reap and restart what is due."""
-        caught = signal.sigtimedwait(SIGNALS, timeout_s)
+        caught = signals.wait(SIGNALS, timeout_s)
         if caught is not None and _asks_to_stop(caught.si_signo) and not self._must_stop:
             self._must_stop = True
             say(f"told to stop: {signal.Signals(caught.si_signo).name} from process {caught.si_pid}")

@@ -117,6 +117,33 @@ def test_who_shows_no_life_is_killed_and_comes_back(supervisor: subprocess.Popen
     assert supervisor.wait(30) == 0
 
 
+def test_who_was_stopped_for_longer_than_it_waits_goes_on_supervising(tmp_path: Path) -> None:
+    # Most times CPython's sigtimedwait happens to return the last signal again: hence several stops, one after another.
+    program = "import ops.supervisor\nops.supervisor.IDLE_S = 0.1\n" + PROGRAM
+    process = subprocess.Popen(
+        [sys.executable, "-c", program, str(tmp_path), "TABLE"], cwd=ROOT, stderr=subprocess.PIPE, text=True
+    )
+    wait_until((tmp_path / "ready").exists, "all processes ready")
+    for _ in range(5):
+        process.send_signal(signal.SIGSTOP)
+        wait_until(
+            lambda: "(stopped)" in Path(f"/proc/{process.pid}/status").read_text(), "the supervisor stands still"
+        )
+        time.sleep(0.3)  # longer than it waits at most
+        process.send_signal(signal.SIGCONT)
+        wait_until(
+            lambda: "(sleeping)" in Path(f"/proc/{process.pid}/status").read_text(), "it waits again, or has ended"
+        )
+    os.kill(pids(tmp_path)["middle"], signal.SIGKILL)
+    wait_until(lambda: (found := read_run(tmp_path)) and found.processes["middle"].restarts == 1, "middle was replaced")
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(30) == 0
+    assert process.stderr is not None
+    said = process.stderr.read()
+    process.stderr.close()
+    assert f"told to stop: SIGTERM from process {os.getpid()}" in said
+
+
 def test_a_terminal_that_closes_is_a_clean_stop(supervisor: subprocess.Popen[str], tmp_path: Path) -> None:
     supervisor.send_signal(signal.SIGHUP)
     assert supervisor.wait(30) == 0
