@@ -37,13 +37,20 @@ for _name in INSTRUMENT.names[:14]:  # type: ignore[index]
 
 @outline
 def apply_listing(state, address):
-    """One of the events of `ringbuf.codes.LISTINGS`; -1 where it is about what was never listed."""
+    """One of the events of `ringbuf.codes.LISTINGS`; -1 where it is about what was never listed, or finds no room."""
     event = asset_event_at(address)
     kind = event.type * 1
     number = event.symbol * 1
     if kind == LISTED_ASSET:
+        if number != state.asset_count or number >= state.max_assets:
+            return -1
         _listed_asset(state, address)
     elif kind == LISTED_INSTRUMENT:
+        terms = instrument_event_at(address)
+        if number != state.instrument_count or number >= state.max_instruments:
+            return -1
+        if terms.base >= state.asset_count or terms.quote >= state.asset_count:
+            return -1
         _listed_instrument(state, address)
     elif kind == CHANGED_INSTRUMENT or kind == DELISTED_INSTRUMENT:
         if number >= state.instrument_count:

@@ -3,7 +3,17 @@
 from engine.expiry import leave_expiry
 from engine.idmap import client_hash, key_hash, map_expect, map_insert, map_remove
 from engine.levels import level_for, remove_level
-from engine.state import EXPIRES, ICEBERG, PAIRED, account_at, instrument_at, level_at, order_at, terms_at
+from engine.state import (
+    EXPIRES,
+    ICEBERG,
+    OVERRUN_ORDERS,
+    PAIRED,
+    account_at,
+    instrument_at,
+    level_at,
+    order_at,
+    terms_at,
+)
 from ringbuf.codes import FIRST_WAITING, PRICED, OrderType, Side
 from ringbuf.jit import inline, outline
 
@@ -65,7 +75,11 @@ def new_order(state, order_id, account, client_id):
         state.order_free = order_at(state, slot).next
     else:
         slot = state.order_next
-        state.order_next = slot + 1
+        if slot >= state.max_orders:
+            state.overrun = OVERRUN_ORDERS
+            slot = 0
+        else:
+            state.order_next = slot + 1
     state.order_count += 1
     order = order_at(state, slot)
     order.order_id = order_id

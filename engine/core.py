@@ -6,7 +6,7 @@ import numpy as np
 
 from engine.compose import OUT, out_at
 from engine.decide import command_at, decide, time_of
-from engine.fold import apply_events
+from engine.fold import fold
 from engine.group import decide_run
 from engine.matching import EVENTS_BEYOND
 from engine.state import Limits, State, state_at
@@ -38,10 +38,6 @@ def run_commands(state_address, out_address, commands_address, count, room):  # 
             i += decide_run(state, out, address, count - i)
     take_steps(state, out, state.ts_ns, most)
     return count
-
-
-class HistoryError(Exception):
-    """Events that do not follow from the state they are applied to."""
 
 
 class Engine:
@@ -91,10 +87,7 @@ class Engine:
 
     def apply(self, events: np.ndarray) -> None:
         """Fold recorded events; raises HistoryError naming the first that does not fit."""
-        events = np.ascontiguousarray(events)
-        done = apply_events(self.state.address, events.ctypes.data, len(events))
-        if done != len(events):
-            raise HistoryError(f"event {int(events[done]['seq'])} does not follow from the state at {self.seq}")
+        fold(self.state, events)
 
     def balances(self) -> tuple[np.ndarray, np.ndarray]:
         """(rows account, asset, available, frozen sorted; fees per asset id), minor units."""

@@ -34,7 +34,7 @@ from consumers.replication.feed import LIMITS, primary_key
 from consumers.replication.status import FILE, write_standing
 from consumers.replication.term import TermError, following, parse_history, update_term
 from consumers.runtime import exit_code
-from engine.fold import apply_events
+from engine.fold import HistoryError, fold
 from engine.limits import limits_of
 from engine.mixing import secret_seed
 from engine.snapshot import SnapshotError
@@ -143,10 +143,10 @@ class Follower:
         return self.writer.last if self.writer is not None else 0
 
     def _apply(self, events: np.ndarray) -> None:
-        events = np.ascontiguousarray(events)
-        done = apply_events(self.state.address, events.ctypes.data, len(events))
-        if done != len(events):
-            raise FollowError(f"event {int(events[done]['seq'])} does not follow from the standby's state")
+        try:
+            fold(self.state, events)
+        except HistoryError as error:
+            raise FollowError(str(error)) from error
 
     def turn(self) -> None:
         """Everything that has come: written, synced, acknowledged, applied; hello where it is time for one."""

@@ -8,7 +8,7 @@ whose last child goes is freed. The last leaf touched is remembered: most work i
 """
 
 from engine.memory import lowest_bit, shift_right
-from engine.state import level_at, node_at, side_at
+from engine.state import OVERRUN_LEVELS, OVERRUN_NODES, level_at, node_at, side_at
 from ringbuf.jit import inline, outline
 
 KEY_TOP = (1 << 63) - 1  # eleven pages of 6 bits, of which the root uses 3
@@ -38,7 +38,11 @@ def _new_node(state, prefix, height, parent):
         state.node_free = node_at(state, slot).parent
     else:
         slot = state.node_next
-        state.node_next = slot + 1
+        if slot >= state.max_nodes:
+            state.overrun = OVERRUN_NODES
+            slot = 0
+        else:
+            state.node_next = slot + 1
     state.node_count += 1
     node = node_at(state, slot)
     node.bits = 0
@@ -124,7 +128,11 @@ def level_for(state, symbol, side, price_ticks):
         state.level_free = level_at(state, slot).leaf
     else:
         slot = state.level_next
-        state.level_next = slot + 1
+        if slot >= state.max_levels:
+            state.overrun = OVERRUN_LEVELS
+            slot = 0
+        else:
+            state.level_next = slot + 1
     level = level_at(state, slot)
     level.price_ticks = price_ticks
     level.total_lots = 0

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from consumers.journal.reader import JournalReader
-from engine.fold import apply_events
+from engine.fold import HistoryError, fold
 from engine.mixing import secret_seed
 from engine.snapshots import newest_good
 from engine.state import Limits, State
@@ -20,11 +20,10 @@ class RecoveryError(Exception):
 
 
 def _fold(state: State, events: np.ndarray, source: str) -> None:
-    events = np.ascontiguousarray(events)
-    done = apply_events(state.address, events.ctypes.data, len(events))
-    if done != len(events):
-        at = int(state.record["seq"])
-        raise RecoveryError(f"{source}: event {int(events[done]['seq'])} does not follow from the state at {at}")
+    try:
+        fold(state, events)
+    except HistoryError as error:
+        raise RecoveryError(f"{source}: {error}") from error
 
 
 def recover(limits: Limits, data: Path, ring: Ring, say: Callable[[str], None]) -> State:

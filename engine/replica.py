@@ -20,7 +20,7 @@ import numpy as np
 
 from consumers.journal.reader import JournalReader
 from consumers.runtime import ConsumerError, run
-from engine.fold import apply_events
+from engine.fold import HistoryError, fold
 from engine.limits import limits_of
 from engine.mixing import secret_seed
 from engine.process import NAME as ENGINE
@@ -72,10 +72,10 @@ class Replica:
 
     def apply(self, events: np.ndarray) -> None:
         """Fold whole commands' events into the state. Raises ConsumerError where one does not follow from it."""
-        events = np.ascontiguousarray(events)
-        done = apply_events(self.state.address, events.ctypes.data, len(events))
-        if done != len(events):
-            raise ConsumerError(f"event {int(events[done]['seq'])} does not follow from the replica's state")
+        try:
+            fold(self.state, events)
+        except HistoryError as error:
+            raise ConsumerError(str(error)) from error
 
     def commit(self, sequence: int) -> None:
         """A snapshot, where one is due."""

@@ -82,8 +82,10 @@ STATE = np.dtype(
         ("active", "<i8"),  # slot of the order that is trading now, 0 = none
         ("due_head", "<i8"),  # symbols + 1 with steps to be taken before the next command, as listed; 0 = none
         ("due_tail", "<i8"),
+        ("overrun", "<i8"),  # OVERRUN_…: a pool had no slot left, nobody's was used: the state is good for nothing
     ]
 )
+OVERRUN_ORDERS, OVERRUN_LEVELS, OVERRUN_NODES = 1, 2, 3
 
 ORDER = np.dtype(
     [

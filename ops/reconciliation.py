@@ -25,7 +25,8 @@ from consumers.orders.fold import Status
 from consumers.settlement import store as settlement
 from consumers.store import StoreError, StoreView
 from consumers.stored import read_catalog
-from engine.core import Engine, HistoryError
+from engine.core import Engine
+from engine.fold import HistoryError
 from engine.mixing import secret_seed
 from engine.state import Limits
 from ops.evidence import TABLES, NotFound, open_store, questions_of

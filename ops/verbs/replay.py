@@ -49,7 +49,8 @@ def rebuild(data: Path, seq: int) -> dict[str, Any]:
 
     Raises JournalError when the journal does not hold it or an event does not follow from the state before it.
     """
-    from engine.core import Engine, HistoryError
+    from engine.core import Engine
+    from engine.fold import HistoryError
     from engine.mixing import secret_seed
     from ops.verbs.reconcile import limits_of
 

@@ -295,7 +295,7 @@ class _Engine(engine.core.Engine):
             MEMORY.add(Region(start, start + array.nbytes, name, array.itemsize, 0), self)
 
 
-_run_commands, _apply_events = engine.core.run_commands, engine.core.apply_events
+_run_commands, _apply_events = engine.core.run_commands, engine.fold.apply_events
 
 
 def run_commands(state: int, out: int, commands: int, count: int, room: int) -> int:
@@ -309,7 +309,8 @@ def apply_events(state: int, events: int, count: int) -> int:
 
 
 engine.state.State = _State  # type: ignore[misc]
+engine.fold.State = _State  # type: ignore[misc]
 engine.core.State = _State  # type: ignore[misc]
 engine.core.Engine = _Engine  # type: ignore[misc]
 engine.core.run_commands = run_commands
-engine.core.apply_events = apply_events
+engine.fold.apply_events = apply_events

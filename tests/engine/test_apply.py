@@ -1,9 +1,13 @@
 """`apply` alone: the events, folded, give the state of the engine that decided them."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from engine.core import Engine, HistoryError
+from bench.standing import Standing, workload
+from engine.core import Engine
+from engine.fold import HistoryError
 from tests.engine.fast import FastEngine
 from tests.engine.model import tables_of
 from tests.reference.features import ALL
@@ -51,3 +55,13 @@ def test_a_history_with_a_gap_is_refused_at_the_first_event_behind_it() -> None:
 @pytest.mark.parametrize("seed", range(3000, 3010))
 def test_the_events_alone_give_the_state_after_every_one_of_a_million_commands(seed: int) -> None:
     follow(seed, 100_000, (ROOMY, TIGHT, FEW_EVENTS)[seed % 5 % 3])
+
+
+@pytest.mark.parametrize("name", ["max_orders", "max_levels", "max_accounts", "max_assets", "max_instruments"])
+def test_a_history_that_needs_larger_tables_ends_with_their_name_and_writes_beyond_none(name: str) -> None:
+    made = workload(Standing("small", symbols=40, accounts=3_000, orders=9_000, commands=2_100))
+    events = Engine(made.limits).run(made.setup)
+    few = {"max_accounts": 64, "max_assets": 20, "max_instruments": 20, "max_orders": 2_000, "max_levels": 300}
+    smaller = replace(made.limits, **{name: few[name]})
+    with pytest.raises(HistoryError, match=f"^event [0-9]+ finds no room: expected engine.{name} as large as"):
+        Engine(smaller).apply(events)
