@@ -1,5 +1,6 @@
 """Consumers on the runtime: exactly once whatever is killed when, gap recovery, clean stops, other histories."""
 
+import errno
 import os
 from pathlib import Path
 
@@ -198,7 +199,7 @@ def test_a_commit_that_fails_ends_the_consumer_with_its_reason(tmp_path: Path) -
 
             return run(FullDisk(), place)  # type: ignore[arg-type]
 
-        assert exit_code(fork(task)) == 1
+        assert exit_code(fork(task)) == errno.ENOSPC
         state = next(view.state for view in ring.cursors() if view.name == "summer")
         assert state == CursorState.FAILED
         assert cursor_of(ring, "summer") == 0
