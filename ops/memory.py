@@ -7,8 +7,9 @@ from typing import Self
 import numpy as np
 
 from config.settings import Settings
-from consumers.journal.format import JournalError
+from consumers.journal.format import JournalError, journal_folder
 from consumers.journal.reader import JournalReader
+from consumers.journal.repair import recover, secure
 from consumers.replication.status import FEED_CURSOR
 from engine.snapshots import lanes_at
 from ops.leftover import absorb, absorb_stale, unlink_all
@@ -44,11 +45,13 @@ class SharedMemory:
         Raises SegmentBusy where a live process created a segment of this name.
         """
         epoch = absorb_stale(name, data, _epoch(data) or time.time_ns())
+        durability = settings.engine.durability
+        if durability == "fsync":
+            _secure(data)
         unlink_all(name)
         with JournalReader(data) as journal:
             last = journal.last
         ring = settings.ring
-        durability = settings.engine.durability
         required = settings.standby.required
         gate = GATE_REQUIRED if required else GATE
         events = Ring.create(
@@ -111,6 +114,16 @@ def lane_bases(data: Path, lanes: int) -> np.ndarray:
             bases += counts[:lanes]
             seq += len(events)
     return bases
+
+
+def _secure(data: Path) -> None:
+    """Sync the journal's end before a ring calls it durable; who wrote it may have died before. Raises JournalError."""
+    try:
+        tail = recover(journal_folder(data))
+        if tail is not None:
+            secure(tail)
+    except OSError as error:
+        raise JournalError(f"{journal_folder(data)}: its end can't be synced: {error.strerror}") from error
 
 
 def _epoch(data: Path) -> int:

@@ -20,9 +20,8 @@ from consumers.journal.format import (
     timing_name,
 )
 from consumers.journal.listings import listed_name
-from consumers.journal.repair import cut
+from consumers.journal.repair import cut, sync_folder
 from consumers.journal.tail import scan
-from consumers.journal.writer import sync_folder
 
 log = logging.getLogger(__name__)
 

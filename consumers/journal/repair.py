@@ -23,6 +23,8 @@ from consumers.journal.tail import Tail, read_segment, scan
 
 log = logging.getLogger(__name__)
 
+_PIECE = 1 << 20
+
 
 def recover(folder: Path) -> Tail | None:
     """Bring the tail in order, for the one who will write on: cut unfinished records, write missing seals.
@@ -47,6 +49,36 @@ def recover(folder: Path) -> Tail | None:
         cut(tail)
     _seal(tail)
     return scan(tail.path) if is_torn or tail.unsealed else tail
+
+
+def secure(tail: Tail) -> None:
+    """Make what was found as durable as it will be called: who wrote it may have died before its sync, or of it.
+
+    After a sync that failed the next one may pass over the same bytes, so what the mark does not cover is written
+    again: it was read and checked, whether it came from the cache or from the disk. Raises OSError.
+    """
+    begin = max(tail.mark - tail.header.first_seq + 1, 0) // BLOCK_RECORDS * BLOCK_SIZE + PAGE_SIZE
+    end = record_offset(tail.whole)
+    fd = os.open(tail.path, os.O_RDWR | os.O_CLOEXEC)
+    try:
+        for at in range(begin, end, _PIECE):
+            piece = os.pread(fd, min(_PIECE, end - at), at)
+            if os.pwrite(fd, piece, at) != len(piece):
+                raise OSError(28, "short write", str(tail.path))
+        os.fdatasync(fd)
+    finally:
+        os.close(fd)
+    sync_folder(tail.path.parent)  # its name, too
+    sync_folder(tail.path.parent.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make renames in a folder durable."""
+    fd = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
 
 
 def _check_predecessor(before: Path, tail: Tail) -> None:

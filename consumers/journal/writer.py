@@ -34,7 +34,7 @@ from consumers.journal.format import (
 )
 from consumers.journal.listings import listings_among, read_listed, write_listed
 from consumers.journal.reader import JournalReader
-from consumers.journal.repair import recover
+from consumers.journal.repair import recover, secure, sync_folder
 from consumers.journal.tail import Tail
 from ringbuf.records import RECORD_SIZE
 
@@ -61,15 +61,6 @@ def _allocate(path: Path, size: int, prewrite: bool, enough: Callable[[], bool] 
                 if os.pwrite(fd, piece, at) != len(piece):
                     raise OSError(28, "no space left for a new segment", str(path))
             os.fdatasync(fd)
-    finally:
-        os.close(fd)
-
-
-def sync_folder(folder: Path) -> None:
-    """Make renames in a folder durable."""
-    fd = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(fd)
     finally:
         os.close(fd)
 
@@ -145,7 +136,7 @@ class JournalWriter:
         self.last = tail.last
         self._durable = tail.last
         if self.mode == "fsync":
-            self._secure(tail)
+            secure(tail)
         if tail.whole == tail.header.records:
             self._start_segment(tail.last + 1, tail.chain)
             return
@@ -157,25 +148,6 @@ class JournalWriter:
         number, at = divmod(tail.whole, BLOCK_RECORDS)
         self._digest = begin_block(self._chain)
         self._digest.update(os.pread(self._fd, at * RECORD_SIZE, PAGE_SIZE + number * BLOCK_SIZE))
-
-    def _secure(self, tail: Tail) -> None:
-        """Make what was found as durable as it will be called: who wrote it may have died before its sync, or of it.
-
-        After a sync that failed the next one may pass over the same bytes, so what the mark does not cover is written
-        again: it was read and checked, whether it came from the cache or from the disk.
-        """
-        begin = max(tail.mark - tail.header.first_seq + 1, 0) // BLOCK_RECORDS * BLOCK_SIZE + PAGE_SIZE
-        end = record_offset(tail.whole)
-        fd = os.open(tail.path, os.O_RDWR | os.O_CLOEXEC)
-        try:
-            for at in range(begin, end, len(_ZEROS)):
-                piece = os.pread(fd, min(len(_ZEROS), end - at), at)
-                if os.pwrite(fd, piece, at) != len(piece):
-                    raise OSError(28, "short write", str(tail.path))
-            os.fdatasync(fd)
-        finally:
-            os.close(fd)
-        sync_folder(self.folder)  # its name, too
 
     def _open(self, path: Path, header: SegmentHeader) -> None:
         for fd in (self._fd, self._timing_fd):

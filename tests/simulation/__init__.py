@@ -18,7 +18,7 @@ alive, and the disk, which tears, fills, fails and loses power when the schedule
 | `parts.py` | engine, consumers, clients, supervisor as parts that take one step |
 | `plan.py` | what one seed means: mode, sizes, how often what goes wrong |
 | `history.py` | the scheduler: one history from its seed |
-| `oracle.py` | what must hold after it |
+| `oracle.py`, `promises.py` | what must hold after it |
 | `campaign.py`, `__main__.py` | many histories, in several processes, for a time; the counts |
 | `mutants.py` | deliberate breakages that must be found |
 """

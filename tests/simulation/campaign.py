@@ -16,8 +16,9 @@ from typing import Any
 
 from ops.leftover import unlink_all
 from tests.simulation.flows import seeds
-from tests.simulation.history import History, Violation
+from tests.simulation.history import History
 from tests.simulation.oracle import judge
+from tests.simulation.promises import Violation
 
 SHM = Path("/dev/shm")
 FAILURES_SHOWN = 5
@@ -78,10 +79,10 @@ def workplace() -> Iterator[tuple[Path, str]]:
         unlink_all(name)
 
 
-def one(seed: int, root: Path, name: str, loud: bool = False) -> Outcome:
-    """One history, and its verdict."""
+def one(seed: int, root: Path, name: str, loud: bool = False, only: str = "") -> Outcome:
+    """One history, and its verdict; see plan_of for `only`."""
     outcome = Outcome()
-    history = History(seed, root, name, loud)
+    history = History(seed, root, name, loud, only)
     try:
         history.run()
         judge(history)

@@ -22,6 +22,7 @@ from tests.simulation.dying import Killed, Process, Processes
 from tests.simulation.files import SimulatedOs
 from tests.simulation.parts import ClientPart, ConsumerPart, EnginePart, HostPart, Part
 from tests.simulation.plan import CONSUMERS, Plan, plan_of
+from tests.simulation.promises import Violation
 from tests.simulation.seams import world
 from tests.simulation.stores import SimulatedLmdb
 
@@ -30,19 +31,11 @@ PATIENCE = 20_000  # looks after that: whoever is not done then is stuck
 BACKWARD_STEP_NS = 5_000_000
 
 
-class Violation(AssertionError):
-    """A promise was broken: `promise` is its name, the text says how."""
-
-    def __init__(self, promise: str, what: str) -> None:
-        super().__init__(what)
-        self.promise = promise
-
-
 class History:
     """One run. `counts`: what happened. After `run` the parts stand still, at the end, and `oracle` looks at them."""
 
-    def __init__(self, seed: int, root: Path, name: str, loud: bool = False) -> None:
-        self.plan: Plan = plan_of(seed)
+    def __init__(self, seed: int, root: Path, name: str, loud: bool = False, only: str = "") -> None:
+        self.plan: Plan = plan_of(seed, only)
         self.name = name
         self.data = root / name
         self.loud = loud
@@ -53,8 +46,8 @@ class History:
         self.disk = Disk(self.data, self.dice, self.processes, self.counts)
         self.disk.powered = self.plan.mode == "fsync"
         self.lmdb = SimulatedLmdb(self.disk)
-        self.lanes: dict[int, list[np.ndarray]] = {}  # by lane: what was put in, as many as its history counts
-        self.told: list[np.ndarray] = []  # events that were readable, in pieces
+        self.lanes: dict[int, list[bytes]] = {}  # by lane: what was put in, as many as its history counts
+        self.told: list[bytes] = []  # events that were readable, in pieces
         self.told_to = 0
         self._alive: dict[str, Process] = {}
         self._stalled: dict[str, int] = {}
@@ -73,6 +66,7 @@ class History:
         shares = [plan.units[at :: 1 + two] for at in range(1 + two)]
         self.clients = [ClientPart(f"feed{at}", context, share, dice, self.disk) for at, share in enumerate(shares)]
         self._parts: dict[str, Part] = {client.name: client for client in self.clients}
+        self._names = ["engine", *CONSUMERS, *(client.name for client in self.clients)]
         self._weights = {name: dice.choice((1, 2, 5, 10)) for name in ("engine", "feed0", "feed1", *CONSUMERS)}
 
     # What happens.
@@ -113,22 +107,23 @@ class History:
         self._run(self._choose())
 
     def _choose(self) -> str:
-        names = ["engine", *CONSUMERS, *(client.name for client in self.clients)]
+        """Who runs next: who has something to do, and now and then who has not."""
+        names = self._names
         looks = self.counts["looks"]
-        weights = [0 if self._stalled.get(name, 0) > looks else self._weight(name) for name in names]
-        if not any(weights):
+        if self._stalled:
+            names = [name for name in names if self._stalled.get(name, 0) <= looks]
+        if not names:
             self._stalled.clear()
-            return self._choose()
-        name = self.dice.choices(names, weights)[0]
+            names = self._names
+        weights = [self._weights[name] for name in names]
+        for _ in range(20):
+            name = self.dice.choices(names, weights)[0]
+            if name not in self._alive or not self._parts[name].rests():
+                break
         if self.dice.random() < self.plan.stall * (not self._calm):
-            self._stalled[name] = self.counts["looks"] + self.dice.choice((20, 100, 500))
+            self._stalled[name] = looks + self.dice.choice((20, 100, 500))
             self.counts["stalls"] += 1
         return name
-
-    def _weight(self, name: str) -> float:
-        """Who has nothing to do is looked at now and then all the same."""
-        rests = name in self._alive and self._parts[name].rests()
-        return self._weights[name] / 20 if rests else self._weights[name]
 
     def _run(self, name: str) -> None:
         """One process does one thing: begins, or takes a step."""
@@ -301,7 +296,7 @@ class History:
         log = self.lanes.setdefault(lane, [])
         del log[index:]
         commands["session"] = lane << 24 | (commands["session"] & 0xFFFFFF)
-        log += [commands[at : at + 1] for at in range(len(commands))]
+        log += [commands[at : at + 1].tobytes() for at in range(len(commands))]
 
     def _note_told(self) -> None:
         """What anybody may read now is told: no crash of the mode's kind may take it back."""
@@ -312,11 +307,12 @@ class History:
         if first < ring.first_seq <= limit + 1:  # what the journal has from before this ring
             with JournalReader(self.data) as journal:
                 while first < ring.first_seq:
-                    self.told.append(journal.read(first, ring.first_seq - first))
-                    first += len(self.told[-1])
+                    piece = journal.read(first, ring.first_seq - first)
+                    self.told.append(piece.tobytes())
+                    first += len(piece)
             self.told_to = first - 1
         if limit >= first:
-            self.told.append(ring.records[np.arange(first, limit + 1) & (ring.capacity - 1)])
+            self.told.append(ring.records[np.arange(first, limit + 1) & (ring.capacity - 1)].tobytes())
             self.told_to = limit
 
     def _say(self, what: str) -> None:

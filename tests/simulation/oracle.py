@@ -21,7 +21,8 @@ from ringbuf.codes import FLAG_LAST, STEP_SESSION, EventType, Reason
 from ringbuf.records import COMMAND, EVENT
 from tests.consumers.plain_market import PlainFold
 from tests.simulation.flows import LIMITS, seeds
-from tests.simulation.history import History, Violation
+from tests.simulation.history import History
+from tests.simulation.promises import Violation
 
 _MOVED = ("order_id", "maker_order_id")  # named by sequence, which refused repeats shift
 _ELSE = ("seq", "session", "crc", *_MOVED)
@@ -49,7 +50,7 @@ def judge(history: History) -> None:
 
 def told_is_kept(history: History, events: np.ndarray) -> None:
     """Every event that anybody could read before some crash is in the journal, unchanged."""
-    told = np.concatenate(history.told)
+    told = np.frombuffer(b"".join(history.told), EVENT)
     lost = int(np.count_nonzero(told["seq"] > len(events)))
     kept = events[told["seq"][told["seq"] <= len(events)] - 1]
     changed = np.flatnonzero(kept.view("V128") != told[told["seq"] <= len(events)].view("V128"))
@@ -67,12 +68,13 @@ def each_command_acted_once(history: History, events: np.ndarray) -> None:
     """The commands in the order of their answers, through a fresh engine, make the very same bytes: none is lost, none
     acts twice, none is out of its lane's order."""
     answers = events[(events["flags"] & FLAG_LAST != 0) & (events["session"] != STEP_SESSION)]
-    rows = [seeds().seed_commands()]
+    listings = seeds().seed_commands()
+    rows = [listings.tobytes()]
     begun = int(np.count_nonzero(answers["session"] >> 24 == 0))
-    if begun != len(rows[0]):
-        raise Violation("once", f"the history begins with {begun} listings of {len(rows[0])}")
+    if begun != len(listings):
+        raise Violation("once", f"the history begins with {begun} listings of {len(listings)}")
     position = dict.fromkeys(history.lanes, 0)
-    for lane in (answers["session"][len(rows[0]) :] >> 24).tolist():
+    for lane in (answers["session"][begun:] >> 24).tolist():
         at = position.get(lane, 0)
         if at >= len(history.lanes.get(lane, ())):
             raise Violation("once", f"lane {lane} has {at + 1} answers, {at} commands were put in")
@@ -82,7 +84,7 @@ def each_command_acted_once(history: History, events: np.ndarray) -> None:
         if at != len(history.lanes[lane]):
             raise Violation("once", f"lane {lane}: {len(history.lanes[lane])} commands were put in, {at} are answered")
     engine = Engine(LIMITS)
-    expected = engine.run(np.concatenate([row.view(COMMAND) for row in rows]))
+    expected = engine.run(np.frombuffer(b"".join(rows), COMMAND))
     same = min(len(expected), len(events))
     wrong = np.flatnonzero(expected[:same].view("V128") != events[:same].view("V128"))
     if len(wrong):
@@ -96,7 +98,8 @@ def each_command_acted_once(history: History, events: np.ndarray) -> None:
 
 def intended_came_about(history: History, events: np.ndarray) -> None:
     """What the client wanted, each command once and in its order, is what happened, refused repeats aside."""
-    wanted = np.concatenate([seeds().seed_commands(), *(unit.view(COMMAND) for unit in history.plan.units)])
+    rows = [seeds().seed_commands().tobytes(), *(unit.tobytes() for unit in history.plan.units)]
+    wanted = np.frombuffer(b"".join(rows), COMMAND)
     found, expected = _without_repeats(events), _without_repeats(Engine(LIMITS).run(wanted))
     if len(found) != len(expected):
         raise Violation("intended", f"{len(found)} events without repeats, the client's commands make {len(expected)}")

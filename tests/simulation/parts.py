@@ -31,6 +31,7 @@ from ringbuf.ring import Ring
 from ringbuf.ring_kernels import write_i64
 from tests.simulation.disk import Disk
 from tests.simulation.flows import LIMITS, Unit
+from tests.simulation.promises import Violation
 
 WINDOW = 32  # commands under way: half of the client ids that an account's window remembers
 UNSURE = 8  # answered commands that a client killed before it noted them sends again
@@ -87,8 +88,10 @@ class ConsumerPart:
     def step(self) -> bool:
         """One step of the loop, with as many events as the dice say."""
         assert self.loop is not None
-        commit_ns = self.loop.pace.commit_ns if self.name == "journal" else self._dice.choice((0, 0, 1_000_000))
-        most = max(self._dice.choice((1, 7, 40, 256)), self.loop.pending + 1)
+        commit_ns = (
+            self.loop.pace.commit_ns if self.name == "journal" else self._dice.choice((0, 1_000_000, 20_000_000))
+        )
+        most = max(self._dice.choice((1, 12, 40, 256, 256)), self.loop.pending + 1)
         self.loop.pace = Pace("futex", most, commit_ns, 1_000_000_000)
         return self.loop.step() in (Then.STEP, Then.GATHER)
 
@@ -323,6 +326,8 @@ class ClientPart:
             return False
         self._trades += list(events[events["type"] == EventType.TRADE])
         for _ in range(self._link.own_answers(events)):
+            if not self._pending:
+                raise Violation("once", f"{self.name}: an answer too many, after {self.acknowledged}")
             self._members += 1
             self.acknowledged += 1
             if self._members == len(self._pending[0]):

@@ -1,0 +1,24 @@
+"""The simulation finds what is broken on purpose; else its silence would say nothing."""
+
+import pytest
+
+from tests.simulation.campaign import one, workplace
+from tests.simulation.mutants import MUTANTS, Mutant
+
+QUICK = 5  # the first so many stand in the short form
+WITHIN = 200  # histories
+
+
+CASES = [pytest.param(m, id=m.says, marks=pytest.mark.long if at >= QUICK else ()) for at, m in enumerate(MUTANTS)]
+
+
+@pytest.mark.parametrize("mutant", CASES)
+def test_a_deliberate_breakage_is_found(mutant: Mutant) -> None:
+    with workplace() as (root, name):
+        for seed in range(1, WITHIN + 1):
+            with mutant():
+                outcome = one(seed, root, name, only=mutant.mode)
+            if outcome.failures:
+                print(f"found in history {seed}: {outcome.failures[0]}")
+                return
+    pytest.fail(f"{mutant.says}: {WITHIN} histories have not found it")
