@@ -7,6 +7,7 @@ import pytest
 
 from bench import docs, plot, sections, tables
 from ops.cli import main
+from ops.verbs.bench import NAMES
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 
@@ -46,5 +47,5 @@ def test_a_measurement_that_does_not_exist_is_refused_with_those_that_do(capsys:
     assert main(["bench", "warp"]) == 2
     assert main(["bench", "core", "--parts", "yardstick,tea"]) == 2
     said = capsys.readouterr().err
-    assert "expected core, ring, hop, latency, attacks, got 'warp'" in said
+    assert f"expected {', '.join(NAMES)}, got 'warp'" in said
     assert "expected yardstick, flows, standing, starting, budget, got 'tea'" in said
