@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from config.catalog import Catalog
+from config.settings import Settings
 from consumers.balances import process as balances_process
 from consumers.balances.store import BalanceTables, all_balances, wanted_busts
 from consumers.journal.writer import JournalWriter
@@ -100,7 +101,7 @@ def build(data: Path, events: np.ndarray, upto: dict[str, int] | None = None) ->
     writer.append(events)
     writer.sync()
     writer.close()
-    context = SimpleNamespace(data=data, epoch=EPOCH, name="nothing-runs-here")
+    context = SimpleNamespace(data=data, epoch=EPOCH, name="nothing-runs-here", settings=Settings())
     ends = cut_places(events)
     for module in (balances_process, orders_process, settlement_process):
         consumer: StoredConsumer = module.consumer()
@@ -146,7 +147,7 @@ def test_stores_that_stand_apart_are_compared_each_at_its_own_sequence(tmp_path:
 def test_a_store_that_lacks_one_event_is_found_out(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     events = history(22, 800)
     build(tmp_path, events)
-    context = SimpleNamespace(data=tmp_path, epoch=EPOCH, name="nothing-runs-here")
+    context = SimpleNamespace(data=tmp_path, epoch=EPOCH, name="nothing-runs-here", settings=Settings())
     consumer = balances_process.consumer()
     consumer.open(context)
     extra = events[events["type"] == EventType.DEPOSITED][:1].copy()
@@ -234,7 +235,7 @@ def test_a_trade_that_cannot_be_booked_is_kept_until_its_bust(tmp_path: Path) ->
     poor["qty_lots"][deposits] = 1  # as if money that the engine counted on had never come
     asked: list[int] = []
     consumer = balances_process.consumer()
-    context = SimpleNamespace(data=tmp_path, epoch=EPOCH, name="nothing-runs-here")
+    context = SimpleNamespace(data=tmp_path, epoch=EPOCH, name="nothing-runs-here", settings=Settings())
     consumer.open(context)
     consumer.fold._ask = lambda trade: asked.append(int(trade["seq"])) or True  # type: ignore[attr-defined]
     side = poor["side"][traded]

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from config.settings import Settings
 from consumers.balances import store as balances
 from consumers.funds import FEES
 from consumers.orders import store as orders
@@ -19,7 +20,7 @@ SEEDS = (1, 2, 3)
 
 def feed(consumer: StoredConsumer, story: Story, folder: Path, seed: int) -> StoredConsumer:
     """Run the story through a consumer, reopening it now and then as after a crash."""
-    context = SimpleNamespace(data=folder, epoch=1)
+    context = SimpleNamespace(data=folder, epoch=1, settings=Settings())
     consumer.open(context)
     for i, batch in enumerate(batches(story.events, seed)):
         consumer.apply(batch)
