@@ -4,6 +4,7 @@ The verdict is the engine's own: alone, on the same commands, it makes the same 
 told meanwhile, and many more faults: `tests/faults`.
 """
 
+import json
 import os
 import random
 import signal
@@ -37,11 +38,12 @@ def test_what_is_fed_through_shared_memory_survives_the_death_of_each_process_an
             os.kill(eventually(lambda victim=victim: running.pid(victim), f"{victim} runs"), signal.SIGKILL)
         fed(len(victims) + 1)
         eventually(lambda: all(running.restarts(name) == 1 for name in victims), "each was started once more")
+        under_way = feed.poll() is None  # on a busy host the flow may have ended by now
         os.kill(int(running.run_file()["supervisor"]["pid"]), signal.SIGKILL)
         running.up()
         said, complaints = feed.communicate(timeout=120)
         assert feed.returncode == 0, complaints
-        assert '"resumed":0' not in said.replace(" ", "")
+        assert not under_way or json.loads(said)["resumed"] > 0
         running.settled()
         # Refused repeats aside, history is what the engine alone makes of the same commands; the stores agree.
         assert differs_from_match(running.data, flow, tmp_path / "match") == ""
