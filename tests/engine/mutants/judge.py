@@ -14,7 +14,7 @@ from typing import NamedTuple
 from tests.engine.mutants.listed import Mutant
 
 ROOT = Path(__file__).resolve().parents[3]
-FOLDERS = ("config", "engine", "ringbuf", "consumers", "ops", "client", "tests", "pyproject.toml")
+FOLDERS = ("config", "engine", "ringbuf", "bench", "consumers", "ops", "client", "tests", "pyproject.toml")
 SUITE = (
     "tests/engine/test_cases.py",
     "tests/engine/test_prices.py",
