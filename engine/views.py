@@ -214,8 +214,9 @@ def balances_of(state: State) -> tuple[np.ndarray, np.ndarray]:
     rows["asset"] = keys & 0xFFFFFFFF
     rows["available"] = used["available"]
     rows["frozen"] = used["frozen"]
-    # As one number: sorting records by two fields takes thirty times as long.
-    rows = rows[np.argsort(rows["account"].astype(np.uint64) << np.uint64(32) | rows["asset"].astype(np.uint64))]
+    rows = rows[
+        np.lexsort((rows["asset"], rows["account"]))
+    ]  # sorting the records themselves takes thirty times as long
     assets = state.view("assets", ASSET, int(state.record["asset_count"]))
     return rows, assets["fees"].copy()
 
