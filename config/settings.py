@@ -16,6 +16,7 @@ from config.errors import ConfigError
 
 PROFILES = ("laptop", "baremetal")
 DURABILITIES = ("memory", "journal", "fsync")
+BEHIND_SNAPSHOTS = ("keep", "archive", "remove")
 WAITS = ("spin", "yield", "sleep", "futex")
 # Least and most of what memory or the engine's arithmetic bounds. max_events: a bust with two suspensions fits.
 BOUNDS = {
@@ -72,11 +73,17 @@ class RingSettings:
 
 @dataclass(frozen=True)
 class JournalSettings:
-    """blocks: 64 KB blocks in a segment file. sync_us: fsync mode syncs at most so often."""
+    """blocks: 64 KB blocks in a segment file. sync_us: fsync mode syncs at most so often.
+
+    behind_snapshots: what happens to segments behind the oldest snapshot that no consumer needs any more: keep;
+    archive, compressed, in DATA/journal/archive, or where `archive` says (absolute, one history a place); remove.
+    """
 
     blocks: int = 1024
     sync_us: int = 1000
     wait: str = "futex"
+    behind_snapshots: str = "keep"
+    archive: str = ""
 
 
 @dataclass(frozen=True)
@@ -229,6 +236,9 @@ def _section(section: Any, table: dict[str, Any], where: str) -> Any:
 def _check(settings: Settings) -> None:
     """Values that types can't express."""
     _one_of("engine.durability", settings.engine.durability, DURABILITIES)
+    _one_of("journal.behind_snapshots", settings.journal.behind_snapshots, BEHIND_SNAPSHOTS)
+    if settings.journal.archive and settings.journal.behind_snapshots != "archive":
+        raise ConfigError("journal.archive", 'expected only with journal.behind_snapshots = "archive"')
     for name, value in (
         ("engine.wait", settings.engine.wait),
         ("journal.wait", settings.journal.wait),

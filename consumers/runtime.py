@@ -168,6 +168,7 @@ class Loop:
         self._opened = True
         end = history_end(self.ring, self.context.data)
         if committed <= end:
+            refuse_what_was_removed(self.context.data, committed)
             return committed
         self.consumer.close()
         self._opened = False
@@ -178,6 +179,7 @@ class Loop:
         self._opened = True
         if committed > end:
             raise ConsumerError(f"stands at {committed} while the history ends at {end}")
+        refuse_what_was_removed(self.context.data, committed)
         return committed
 
     def turn(self) -> None:
@@ -319,3 +321,10 @@ def history_end(ring: Ring, data: Path) -> int:
     """The highest sequence of this history that is anywhere."""
     with JournalReader(data) as journal:
         return max(ring.published, journal.last)
+
+
+def refuse_what_was_removed(data: Path, committed: int) -> None:
+    """JournalRemoved where the history begins after what must come next: said at the start, not in the middle of it."""
+    with JournalReader(data) as journal:
+        if committed + 1 < journal.first:
+            journal.record(committed + 1)

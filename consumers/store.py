@@ -258,6 +258,10 @@ class StoreView:
         """Last committed sequence now."""
         return self.cursor()[1]
 
+    def copy(self, folder: Path) -> None:
+        """Put a copy, as of one commit, into an empty folder; the store may be written meanwhile."""
+        self._env.copy(str(folder), compact=True)
+
     def close(self) -> None:
         """Close the environment."""
         self._env.close()

@@ -14,6 +14,7 @@ from types import FrameType
 import numpy as np
 
 from config.context import Context
+from consumers.journal.format import JournalError
 from engine.compose import OUT
 from engine.limits import limits_of
 from engine.recovery import RecoveryError, catch_up, recover
@@ -130,7 +131,7 @@ def _serve(context: Context, state_at_end: Callable[[Ring], State]) -> int:
     try:
         lanes.refuse_live_owner(NAME)  # two engines never write: not even while the second only recovers
         state = state_at_end(ring)
-    except (RecoveryError, SegmentBusy) as error:
+    except (RecoveryError, JournalError, SegmentBusy) as error:
         print(f"engine: no recovery: {error}", file=sys.stderr)
         return 1
     state.use_huge_pages()

@@ -3,6 +3,9 @@
 It reads what is durable, as the other consumers do, so no snapshot is ever ahead of the journal. What it holds follows
 from the newest good snapshot and the events after it, like the engine's own state after a restart.
 
+After each snapshot it moves the journal's segments away that nobody needs any more, where the settings want that: see
+consumers.journal.prune.
+
 When the engine has ended, the supervisor calls this process (SIGUSR1): it applies what the ring still has and goes on
 as the engine. The supervisor has collected the old one before, and the engine's lane has one live owner: two never
 write. A new replica is forked then.
@@ -18,16 +21,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from consumers.journal.prune import Pruner
 from consumers.journal.reader import JournalReader
-from consumers.runtime import ConsumerError, run
+from consumers.runtime import ConsumerError, attach_ring, run
 from engine.fold import HistoryError, fold
 from engine.limits import limits_of
 from engine.mixing import secret_seed
 from engine.process import NAME as ENGINE
 from engine.process import take_over
 from engine.snapshot import SnapshotError
-from engine.snapshots import newest_good, write_snapshot
+from engine.snapshots import list_snapshots, newest_good, write_snapshot
 from engine.state import State
+from ringbuf.ring import Ring
 
 if TYPE_CHECKING:
     from config.context import Context
@@ -50,7 +55,7 @@ class Replica:
         self._writing = False
 
     def call(self, number: int, frame: FrameType | None) -> None:
-        """Signal handler: the engine is gone. A snapshot under way is given up, there is no time for it."""
+        """Signal handler: the engine is gone. What it is writing is given up, there is no time for it."""
         self.leaves = True
         if self._writing:
             self._writing = False
@@ -68,6 +73,9 @@ class Replica:
         self.state = found[0] if found else State(limits, secret_seed())
         self._saved_seq = int(self.state.record["seq"])
         self._saved_at = time.monotonic()
+        self._ring = attach_ring(context.name)
+        how = context.settings.journal.behind_snapshots
+        self._pruner = Pruner(self._data, self._epoch, how, lambda: cursors_of(self._ring))
         return self._saved_seq
 
     def apply(self, events: np.ndarray) -> None:
@@ -84,14 +92,27 @@ class Replica:
             self._save()
 
     def idle(self, now_ns: int) -> None:
-        """A snapshot of what came last, where it is time for one."""
+        """A snapshot of what came last, where it is time for one; a segment moved away, where one may go."""
         if self._is_time():
             self._save()
+        snapshots = list_snapshots(self._data) if self._pruner.is_due() else []
+        if snapshots:
+            self._prune(snapshots[0][0])
+
+    def _prune(self, oldest: int) -> None:
+        """Move one segment away; given up where this process is called, as whoever comes next begins it again."""
+        try:
+            self._writing = True
+            self._pruner.turn(oldest)
+            self._writing = False
+        except _Called:
+            log.error("replica: no segment is moved away: called to take over")
 
     def close(self) -> None:
         """A last snapshot, so that the next start has little to apply; not where the market waits."""
         if not self.leaves:
             self._save()
+        self._ring.close()
 
     def _is_time(self) -> bool:
         return time.monotonic() - self._saved_at >= self._settings.seconds
@@ -112,8 +133,14 @@ class Replica:
             log.error("replica: no snapshot at %d: %s", seq, error or "called to take over")
             return
         self._saved_seq = seq
+        self._pruner.wake()
         size = path.stat().st_size
         log.info("replica: %s, %d bytes in %.3f s", path.name, size, time.perf_counter() - began)
+
+
+def cursors_of(ring: Ring) -> dict[str, int]:
+    """Where everybody alive stands who reads the ring."""
+    return {view.name: view.sequence for view in ring.cursors() if view.alive}
 
 
 def main(context: "Context") -> int:

@@ -228,6 +228,13 @@ def describe(path: Path) -> SnapshotInfo:
         return _info(_read_header(path.name, file.read(HEADER_BYTES)))
 
 
+def limits_in(path: Path) -> Limits:
+    """The limits of the engine whose state a snapshot is. Raises SnapshotError, or OSError."""
+    with open(path, "rb") as file:
+        header = _read_header(path.name, file.read(HEADER_BYTES))
+    return Limits(**{name: int(header[name]) for name in LIMIT_NAMES})
+
+
 def _fill(state: State, header: np.void, sections: memoryview) -> None:
     """Put the sections, whose checksum was good, into an empty state."""
     at = 0

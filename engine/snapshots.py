@@ -7,7 +7,7 @@ of the history; one that is not is passed over with a line that says why, for th
 from collections.abc import Callable
 from pathlib import Path
 
-from engine.snapshot import TEMPORARY, SnapshotError, SnapshotInfo, describe, load, save
+from engine.snapshot import TEMPORARY, SnapshotError, SnapshotInfo, describe, limits_in, load, save
 from engine.state import Limits, State
 
 FOLDER = "snapshots"
@@ -27,17 +27,23 @@ def list_snapshots(data: Path) -> list[tuple[int, Path]]:
 
 
 def newest_good(
-    data: Path, limits: Limits, epoch: int, last: int, passed_over: Callable[[str], None], prove: bool = True
+    data: Path,
+    limits: Limits | None,
+    epoch: int,
+    last: int,
+    passed_over: Callable[[str], None],
+    prove: bool = True,
 ) -> tuple[State, SnapshotInfo] | None:
     """State of the newest good snapshot of this history that is not beyond sequence `last`; None if there is none.
 
-    passed_over: told of each that is no good, and why. prove: see engine.snapshot.decode.
+    limits: expected of it; None: whatever it was made with. passed_over: told of each that is no good, and why.
+    prove: see engine.snapshot.decode.
     """
     for seq, path in reversed(list_snapshots(data)):
         try:
             if seq > last:
                 raise SnapshotError(f"{path.name}: seq is {seq}, the history ends at {last}")
-            state, info = load(path, limits, prove)
+            state, info = load(path, limits or limits_in(path), prove)
             if (info.seq, info.epoch) != (seq, epoch):
                 raise SnapshotError(
                     f"{path.name}: seq and epoch are {info.seq} and {info.epoch}, expected {seq} and {epoch}"

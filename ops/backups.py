@@ -1,7 +1,8 @@
 """A backup: the journal up to a whole command, the newest good snapshot, and a list of every file with its hash.
 
-Stores, candles and reports are not in it: they follow from the journal, and every consumer makes its own again. The
-journal may be written meanwhile: the copy ends at the last whole command that it caught.
+Stores, candles and reports are not in it: they follow from the journal, and every consumer makes its own again. Only
+where the history begins later (its first segments were removed), the stores are in it too. The journal may be written
+and moved to the archive meanwhile: the copy ends at the last whole command that it caught.
 """
 
 import hashlib
@@ -14,14 +15,26 @@ from pathlib import Path
 from typing import Any
 
 from config.errors import ConfigError
-from consumers.journal.format import JournalError, journal_folder, list_segments, timing_name
+from consumers.journal.format import (
+    JournalError,
+    archive_folder,
+    begins_path,
+    first_seq_of,
+    journal_folder,
+    list_history,
+    timing_name,
+)
+from consumers.journal.listings import listed_name
+from consumers.journal.packed import ENDING, is_packed
 from consumers.journal.repair import recover
 from consumers.journal.verify import verify
+from consumers.store import StoreError, StoreView
 from engine.snapshot import SnapshotError, describe
 from engine.snapshots import FOLDER, list_snapshots
 
 LIST = "backup.json"
 VERSION = 1
+STORES = "stores"
 UNREADY = "restoring"  # a restore copies into this folder, and moves what is whole to its place
 
 
@@ -42,18 +55,22 @@ class Backup:
 
 def back_up(data: Path, target: Path) -> Backup:
     """Copy the history of a data directory, running or not. Raises ConfigError, BackupError, OSError."""
-    if not list_segments(journal_folder(data)):
+    if not list_history(journal_folder(data)):
         raise ConfigError("--data", f"expected a data directory with a journal, not {data}")
     if target.exists() and any(target.iterdir()):
         raise ConfigError("DIR", f"expected a directory that is new or empty, not {target}")
     journal_folder(target).mkdir(parents=True)
     snapshot = _copy_snapshot(data, target)  # first: what is copied of the journal after it reaches beyond it
-    for path in list_segments(journal_folder(data)):
-        shutil.copyfile(path, journal_folder(target) / path.name)
-        timing = path.with_name(timing_name(int(path.stem)))
-        if timing.exists():
-            shutil.copyfile(timing, journal_folder(target) / timing.name)
+    stores = _copy_stores(data, target) if first_seq_of(list_history(journal_folder(data))[0]) > 1 else 0
+    while not _copy_journal(journal_folder(data), journal_folder(target)):
+        shutil.rmtree(journal_folder(target))  # its first segments were removed meanwhile: once more
+        journal_folder(target).mkdir()
     last, epoch = _end_whole(target)
+    begins = first_seq_of(list_history(journal_folder(target))[0])
+    if begins > 1 and not (snapshot >= begins - 1 and stores):
+        raise BackupError(
+            f"the history begins at {begins}, expected a snapshot and stores from there on: back up once more"
+        )
     files = {name: _hash(target / name) for name in _names(target)}
     size = sum((target / name).stat().st_size for name in files)
     listed = {"matchline_backup": VERSION, "epoch": epoch, "last": last, "snapshot": snapshot, "sha256": files}
@@ -64,7 +81,7 @@ def back_up(data: Path, target: Path) -> Backup:
 def restore(source: Path, data: Path) -> Backup:
     """Bring a backup's history into a data directory without one. Raises ConfigError, BackupError, OSError."""
     listed = _read_list(source)
-    if list_segments(journal_folder(data)) or list_snapshots(data):
+    if list_history(journal_folder(data)) or list_snapshots(data):
         raise ConfigError("--data", f"expected a data directory without a history, not {data}")
     files = listed["sha256"]
     for name, expected in files.items():
@@ -81,12 +98,59 @@ def restore(source: Path, data: Path) -> Backup:
     if not verdict.ok or verdict.last != listed["last"]:
         raise BackupError(f"{data}: the journal ends at {verdict.last}, expected {listed['last']}; {verdict.problems}")
     size = sum((unready / name).stat().st_size for name in files)
-    if (unready / FOLDER).exists():
-        (unready / FOLDER).rename(data / FOLDER)
+    for folder in (FOLDER, STORES):
+        if (unready / folder).exists():
+            (unready / folder).rename(data / folder)
     journal_folder(unready).rename(journal_folder(data))  # from here on there is a history
     unready.rmdir()
     _sync(data)
     return Backup(listed["epoch"], listed["last"], listed["snapshot"], len(files), size)
+
+
+def _copy_journal(folder: Path, target: Path) -> bool:
+    """Every segment with what stands beside it, wherever it is by now; False where one was removed meanwhile."""
+    for listed in list_history(folder):
+        path = listed
+        if not is_packed(path) and not _copied(path, target / path.name):
+            path = archive_folder(folder) / (listed.name + ENDING)
+        first = first_seq_of(path)
+        if is_packed(path):
+            archive = archive_folder(target)
+            archive.mkdir(exist_ok=True)
+            if not _copied(path, archive / path.name):
+                return False
+            packed_timing = timing_name(first) + ENDING
+            _copied(archive_folder(folder) / packed_timing, archive / packed_timing)
+        else:
+            for name in (timing_name(first), listed_name(first)):
+                _copied(folder / name, target / name)
+    _copied(begins_path(folder), begins_path(target))
+    return True
+
+
+def _copied(source: Path, target: Path) -> bool:
+    """Copy a file; False where there is none."""
+    try:
+        shutil.copyfile(source, target)
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def _copy_stores(data: Path, target: Path) -> int:
+    """Every store as it is now, each in one snapshot of its own; how many."""
+    count = 0
+    for path in sorted((data / STORES).iterdir()):
+        if ".aside-" in path.name:
+            continue
+        try:
+            with StoreView(path) as view:
+                (target / STORES / path.name).mkdir(parents=True)
+                view.copy(target / STORES / path.name)
+        except StoreError as error:
+            raise BackupError(f"the history begins later, so its stores are needed: {error}") from error
+        count += 1
+    return count
 
 
 def _copy_snapshot(data: Path, target: Path) -> int:

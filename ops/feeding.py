@@ -52,7 +52,7 @@ class History:
     def refresh(self) -> None:
         """Fold the listings that have come since."""
         last = self.journal.last
-        if not self._seen:
+        if self._seen + 1 < self.journal.first or not self._seen:  # what was not seen yet may be removed already
             self.catalog.fold_all(self.journal.listed(last))
             self._seen = last
         while self._seen < last:

@@ -16,6 +16,7 @@ from config.errors import ConfigError
 from config.instruments import load_instruments
 from config.settings import Settings, load
 from consumers.journal.format import JournalError
+from consumers.journal.prune import prepare
 from consumers.replication.term import DEPOSED, STANDBY, TermError, read_term
 from ops.cpus import cores_for
 from ops.locks import lock_data, lock_name
@@ -116,6 +117,7 @@ def serve(plan: Plan, ready: Callable[[dict[str, Any]], None], processes: Sequen
         missing = [spec.name for spec in wanted if spec not in processes]
         if missing:
             say(f"without {', '.join(missing)}")
+        prepare(plan.data, plan.settings.journal.behind_snapshots, plan.settings.journal.archive)
         memory = SharedMemory.open(plan.name, plan.data, plan.settings)
         context = Context(plan.name, plan.data, plan.port_base, plan.settings, memory.epoch, plan.catalog)
         run_file = plan.run_file(memory.epoch)

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from config.catalog import Catalog
 from consumers.balances import store as balances
 from consumers.funds import FEES
+from consumers.journal.format import JournalRemoved
 from consumers.journal.reader import JournalReader
 from consumers.journal.verify import verify
 from consumers.orders import store as orders
@@ -28,6 +29,7 @@ from consumers.stored import read_catalog
 from engine.core import Engine
 from engine.fold import HistoryError
 from engine.mixing import secret_seed
+from engine.snapshots import newest_good
 from engine.state import Limits
 from ops.evidence import TABLES, NotFound, open_store, questions_of
 from ringbuf.codes import NO_ID, EventType
@@ -71,12 +73,28 @@ class OpenOrder(NamedTuple):
 
 @dataclass
 class History:
-    """What the replay itself knows at the sequence it has reached, beside the engine's state."""
+    """What the replay itself knows at the sequence it has reached, beside the engine's state.
+
+    Begun from a snapshot (`begun` > 0) it takes what was held there as paid in, and knows no client id of before.
+    """
 
     engine: Engine
     catalog: Catalog = field(default_factory=Catalog)
     paid_in: dict[int, int] = field(default_factory=dict)  # deposits - withdrawals by asset
     clients: list[NDArray[np.int64]] = field(default_factory=list)  # [n, 3]: account, client id, order id
+    begun: int = 0
+
+    @classmethod
+    def before(cls, data: Path, reader: JournalReader, seq: int, limits: Limits) -> "History":
+        """From the beginning, or where that is no longer here from the newest snapshot up to `seq`; JournalError."""
+        engine = engine_before(data, reader, seq, limits)
+        history = cls(engine, begun=engine.seq)
+        if history.begun:
+            history.catalog.fold_all(reader.listed(history.begun))
+            for row in history.balances().values():
+                for asset, amounts in row.items():
+                    history.paid_in[asset] = history.paid_in.get(asset, 0) + sum(amounts)
+        return history
 
     def take(self, events: NDArray[np.void]) -> None:
         """Go on by some events; raises HistoryError."""
@@ -171,7 +189,8 @@ def check_client_ids(txn: Any, tables: orders.OrderTables, history: History) -> 
         if ref != order_id:
             said = f"account {account} client id {client_id}: the store has {ref}, the history order {order_id}"
             return Check("client_ids", False, said)
-    return Check("client_ids", True, f"{len(named)} client ids, none used twice, each leads to its order")
+    since = f" since {history.begun}" if history.begun else ""
+    return Check("client_ids", True, f"{len(named)} client ids{since}, none used twice, each leads to its order")
 
 
 def check_settlement(txn: Any, view: StoreView, history: History) -> list[Check]:
@@ -254,7 +273,8 @@ def reconcile(data: Path, limits: Limits | None = None, patience_s: float = 0.0)
     stores (in durability `memory` they may be ahead of it). Raises JournalError where the journal is damaged.
     """
     verdict = verify(data)
-    said = f"{verdict.last} events in {verdict.segments} segments, contiguous, {verdict.blocks_sealed} blocks chained"
+    events = verdict.last - verdict.first + 1 if verdict.last else 0
+    said = f"{events} events in {verdict.segments} segments, contiguous, {verdict.blocks_sealed} blocks chained"
     checks = [Check("journal", verdict.ok and verdict.last > 0, "; ".join(verdict.problems[:3]) or said)]
     if not checks[0].ok:
         return verdict.last, checks
@@ -278,7 +298,16 @@ def reconcile(data: Path, limits: Limits | None = None, patience_s: float = 0.0)
         wait_for_journal(reader, max([stop.at for stop in stops], default=0), patience_s)
         checks.append(check_cursors({stop.name: stop.at for stop in stops}, reader.last))
         target = max([stop.at for stop in stops], default=0) or reader.last
-        history = History(Engine(limits or Limits(), secret_seed()))
+        try:
+            history = History.before(
+                data, reader, min([stop.at for stop in stops], default=reader.last), limits or Limits()
+            )
+        except JournalRemoved as error:
+            checks.append(Check("replay", False, f"can't compare: {error}"))
+            return verdict.last, checks
+        if history.begun:
+            said = f"from the snapshot at {history.begun} on: the journal begins at {reader.first}"
+            checks.append(Check("replay", True, said))
         try:
             for stop in stops:
                 replay(reader, history, min(stop.at, reader.last))
@@ -289,6 +318,26 @@ def reconcile(data: Path, limits: Limits | None = None, patience_s: float = 0.0)
             return history.engine.seq, checks
         checks += [check_money(history), check_frozen(history)]
         return history.engine.seq, checks
+
+
+def engine_before(data: Path, reader: JournalReader, seq: int, limits: Limits) -> Engine:
+    """An engine at or before `seq`: at the beginning where the journal has it, else at the newest good snapshot.
+
+    Raises JournalRemoved where there is neither.
+    """
+    if reader.first <= 1:
+        return Engine(limits, secret_seed())
+    passed_over: list[str] = []
+    found = newest_good(data, None, reader.epoch, seq, passed_over.append)
+    if found is None or found[1].seq < reader.first - 1:
+        raise JournalRemoved(
+            f"the journal begins at {reader.first} and no good snapshot is between there and {seq}"
+            + "".join(f"; {line}" for line in passed_over)
+        )
+    state = found[0]
+    engine = Engine(state.limits, secret_seed())
+    engine.state = state
+    return engine
 
 
 def market_stops(data: Path, catalog: Catalog) -> list[Stop]:

@@ -30,6 +30,7 @@ What is not yet written reads as zeros (files are allocated or written ahead).
 """
 
 import hashlib
+import json
 import re
 import struct
 from dataclasses import dataclass
@@ -235,3 +236,22 @@ def list_history(folder: Path) -> list[Path]:
     packed = {first_seq_of(path): path for path in found if re.fullmatch(r"\d+\.journal\.zst", path.name)}
     both = packed | plain
     return [both[first] for first in sorted(both)]
+
+
+def begins_path(folder: Path) -> Path:
+    """The file that says where a history begins whose first segments were removed."""
+    return folder / "begins"
+
+
+def read_begins(folder: Path) -> int:
+    """The sequence at which the history may begin as the pruning rule says; 1 where nothing was removed.
+
+    Raises JournalCorrupt where the file is not what was written.
+    """
+    path = begins_path(folder)
+    try:
+        return int(json.loads(path.read_text())["first_seq"])
+    except FileNotFoundError:
+        return 1
+    except (ValueError, KeyError, TypeError, UnicodeDecodeError) as error:
+        raise JournalCorrupt(f"{path}: expected an object with the field first_seq: {error}") from error

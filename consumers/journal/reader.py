@@ -24,6 +24,7 @@ from consumers.journal.format import (
     journal_folder,
     list_history,
     list_segments,
+    read_begins,
     record_offset,
     timing_name,
 )
@@ -134,15 +135,30 @@ class JournalReader:
     def _open_new(self) -> None:
         """Open the segments that have come since; the first time all, and then the last one is scanned."""
         if self._segments:
-            newest = self._segments[-1].first_seq
-            self._take([path for path in list_segments(self.folder) if first_seq_of(path) > newest])
+            while not self._take(self._newer()):
+                pass  # one was moved away meanwhile: look again
             return
         while not self._take(list_history(self.folder)):
-            self.close()  # one was removed meanwhile: look again
+            self.close()  # likewise
         if self._segments:
             self._last = scan(self._segments[-1].path, trusting=True).last
             if self._last < self._segments[-1].first_seq:
                 self._last = self._last_before(len(self._segments) - 1)
+
+    def _newer(self) -> list[Path]:
+        """The segments behind those that are open, some of which may be in the archive by now.
+
+        Where those in between were removed, what is open is no longer part of the history: it begins anew.
+        """
+        newest = self._segments[-1]
+        found = [path for path in list_segments(self.folder) if first_seq_of(path) > newest.first_seq]
+        if not found or first_seq_of(found[0]) == newest.end:
+            return found
+        found = [path for path in list_history(self.folder) if first_seq_of(path) > newest.first_seq]
+        if newest.end < first_seq_of(found[0]) <= read_begins(self.folder):
+            self.close()
+            self._last = first_seq_of(found[0]) - 1
+        return found
 
     def _take(self, paths: list[Path]) -> bool:
         """Go on by these segments; False where one is gone, to the archive or for good."""
@@ -205,6 +221,7 @@ class JournalReader:
             segment = self._find(seen + 1)
             if segment is None:
                 self._open_new()
+                seen = max(seen, self._last)
                 segment = self._find(seen + 1)
             if segment is None:
                 return
@@ -261,9 +278,12 @@ class JournalReader:
 
     def _expect_here(self, seq: int) -> None:
         if self._segments and seq < self._segments[0].first_seq:
+            archive = archive_folder(self.folder)
+            why = "what was before that was removed"
+            if archive.is_symlink() and not archive.is_dir():
+                why = f"the archive at {archive.readlink()} is not there"
             raise JournalRemoved(
-                f"sequence {seq} asked for, the history in {self.folder} begins at {self._segments[0].first_seq}: "
-                "what was before that was removed"
+                f"sequence {seq} asked for, the history in {self.folder} begins at {self._segments[0].first_seq}: {why}"
             )
 
     def listed(self, last: int | None = None) -> np.ndarray:

@@ -81,6 +81,17 @@ def read_segment(path: Path, trusting: bool = False) -> tuple[SegmentHeader, int
     return header, mark, start, blocks
 
 
+def read_header(path: Path) -> SegmentHeader:
+    """A segment's header alone. Raises OSError, JournalError."""
+    file = open_file(path)
+    try:
+        page = bytearray(PAGE_SIZE)
+        page = page[: file.readinto(memoryview(page), 0)]
+        return SegmentHeader.decode(bytes(page), path.name)
+    finally:
+        file.close()
+
+
 def block_records(block: np.ndarray) -> np.ndarray:
     """The 511 records of one block's bytes, not copied."""
     return block[:BLOCK_BYTES].view(EVENT)

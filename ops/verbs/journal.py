@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from config.errors import ConfigError
-from consumers.journal.format import JournalError, journal_folder, list_segments
+from consumers.journal.format import JournalError, journal_folder, list_history
 from consumers.journal.repair import recover
 from consumers.journal.verify import diff, verify
 from ops.evidence import accept_globals
@@ -45,7 +45,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _expect_journal(field: str, data: Path) -> None:
-    if not list_segments(journal_folder(data)):
+    if not list_history(journal_folder(data)):
         raise ConfigError(field, f"a data directory with a journal, not {data}")
 
 
@@ -55,8 +55,11 @@ def _verify(args: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
     if verdict.tail:
         text.append(f"unfinished tail: {verdict.tail}")
     state = "whole" if verdict.ok else f"{len(verdict.problems)} problems"
+    if verdict.first > 1:
+        text.append(f"verified from {verdict.first} on: what was before it is not here; its header says how it chains")
+    archived = f" ({verdict.archived} in the archive)" if verdict.archived else ""
     text.append(
-        f"events {verdict.first} to {verdict.last} in {verdict.segments} segments, "
+        f"events {verdict.first} to {verdict.last} in {verdict.segments} segments{archived}, "
         f"{verdict.blocks_sealed} blocks sealed: {state}"
     )
     return {"ok": verdict.ok, **asdict(verdict)}, text
@@ -65,9 +68,11 @@ def _verify(args: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
 def _diff(args: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
     found = diff(args.data, args.other)
     report = {"ok": not found.seq, **asdict(found)}
+    since = f" from {found.first} on" if found.first > 1 else ""
+    said = f"{max(found.compared - found.first + 1, 0)} events{since}"
     if not found.seq:
-        return report, [f"{found.compared} events, all the same"]
-    return report, [f"{found.compared} events are the same; at sequence {found.seq}: {found.detail}"]
+        return report, [f"{said}, all the same"]
+    return report, [f"{said} are the same; at sequence {found.seq}: {found.detail}"]
 
 
 def _repair(args: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:

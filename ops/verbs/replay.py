@@ -49,16 +49,17 @@ def rebuild(data: Path, seq: int) -> dict[str, Any]:
 
     Raises JournalError when the journal does not hold it or an event does not follow from the state before it.
     """
-    from engine.core import Engine
     from engine.fold import HistoryError
-    from engine.mixing import secret_seed
+    from ops.reconciliation import engine_before
     from ops.verbs.reconcile import limits_of
 
     with JournalReader(data) as reader:
-        if not 1 <= seq <= reader.last:
-            raise JournalError(f"--to: sequence {seq} is not in the journal, which has 1 to {reader.last}")
-        engine = Engine(limits_of(data), secret_seed())
-        at = 0
+        first = reader.first
+        if not first <= seq <= reader.last or not first:
+            raise JournalError(f"--to: sequence {seq} is not in the journal, which has {first} to {reader.last}")
+        engine = engine_before(data, reader, seq, limits_of(data))
+        at = engine.seq
+        events = reader.read(seq, 1)
         while at < seq:
             events = reader.read(at + 1, min(CHUNK, seq - at))
             try:

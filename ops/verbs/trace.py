@@ -52,7 +52,7 @@ def _report(args: argparse.Namespace, number: int) -> dict[str, Any]:
         elif 1 <= number <= last:
             events = reader.record(number)
         else:
-            raise NotFound(f"there is no sequence {number}: the journal has 1 to {last}")
+            raise NotFound(f"there is no sequence {number}: the journal has {reader.first} to {last}")
         steps = trace(args.data, reader, events)
     if args.what[0] == "order":
         order = next(order for order in steps[1]["orders"] if order["order_id"] == number)

@@ -25,12 +25,14 @@ def feed(running: Pipeline, folder: Path, seed: int) -> None:
 
 
 def test_a_copy_made_while_it_trades_trades_on_elsewhere(running: Pipeline, tmp_path: Path) -> None:
-    flow = write_lines(tmp_path / "commands.jsonl", commands(12_000, 7))
-    busy = running.popen("feed", str(flow), "--rate", "4000", "--json")
-    eventually(lambda: running.published() > 6_000 or busy.poll() is not None, "6000 events")
+    flow = write_lines(tmp_path / "commands.jsonl", commands(60_000, 7))
+    busy = running.popen("feed", str(flow), "--rate", "2000", "--json")
+    eventually(lambda: running.published() > 4_000 or busy.poll() is not None, "4000 events")
     made = running.report("backup", str(tmp_path / "copy"))
     assert busy.poll() is None, "the flow went on meanwhile"
+    busy.terminate()
     busy.communicate(timeout=120)
+    running.settled()
     assert made["last"] < running.published()
     assert made["snapshot"] > 0
     with pipeline(tmp_path / "second", config=CONFIG) as other:
