@@ -71,12 +71,17 @@ def lanes_at(data: Path, epoch: int, last: int) -> tuple[int, tuple[int, ...]]:
 
 
 def write_snapshot(data: Path, state: State, epoch: int, keep: int) -> Path:
-    """Save the state where its sequence says, then remove all but the newest `keep`. Raises OSError, SnapshotError."""
-    path = snapshot_path(data, int(state.record["seq"]))
+    """Save the state where its sequence says, then remove of those up to it all but the newest `keep`.
+
+    What is beyond it was passed over by whoever began before it: damaged, or ahead of the journal. It counts for none
+    of them. Raises OSError, SnapshotError.
+    """
+    at = int(state.record["seq"])
+    path = snapshot_path(data, at)
     path.parent.mkdir(exist_ok=True)
     for torn in path.parent.glob(f"*{ENDING}{TEMPORARY}"):  # its writer was killed
         torn.unlink()
     save(state, epoch, path)
-    for _, old in list_snapshots(data)[:-keep]:
+    for _, old in [found for found in list_snapshots(data) if found[0] <= at][:-keep]:
         old.unlink()
     return path

@@ -23,6 +23,7 @@ from engine.snapshot import (
     save,
 )
 from engine.snapshot import decode as restored
+from engine.snapshots import list_snapshots, newest_good, snapshot_path, write_snapshot
 from engine.state import Limits
 from engine.views import state_digest
 from tests.engine.fast import Event, FastEngine
@@ -157,6 +158,23 @@ def test_a_writer_that_dies_leaves_the_snapshot_before_it(
     save(busy.state, EPOCH + 2, path)
     assert load(path, busy.limits)[1].epoch == EPOCH + 2
     assert [entry.name for entry in tmp_path.iterdir()] == ["one"]
+
+
+@pytest.mark.parametrize("keep", [1, 2])
+def test_a_snapshot_is_not_pruned_in_favour_of_those_beyond_it(busy: Engine, tmp_path: Path, keep: int) -> None:
+    """They were passed over, damaged or ahead of the journal, by whoever began before them and writes this one."""
+    beyond = [snapshot_path(tmp_path, busy.seq + more) for more in (5, 9)]
+    beyond[0].parent.mkdir()
+    for path in beyond:
+        path.write_bytes(b"damaged")
+    for older in (3, 2, 1):
+        snapshot_path(tmp_path, busy.seq - older).write_bytes(b"older")
+    written = write_snapshot(tmp_path, busy.state, 7, keep)
+    kept = [seq for seq, _ in list_snapshots(tmp_path)]
+    assert written.exists()
+    assert kept == [*range(busy.seq - keep + 1, busy.seq + 1), busy.seq + 5, busy.seq + 9]
+    found = newest_good(tmp_path, busy.limits, 7, busy.seq + 9, lambda _: None)
+    assert found is not None and found[1].seq == busy.seq
 
 
 def test_a_torn_file_is_refused_whatever_is_missing(busy: Engine) -> None:
