@@ -339,6 +339,7 @@ class History:
                 continue
             if self._rests():
                 return
+            self.counts["looks"] += 1  # who waits to be started again waits by this
             self.clock.now_ns += 1_000_000
             self._run(self._choose())
         where = {name: part.committed for name, part in self.consumers.items()}

@@ -12,7 +12,7 @@ import pytest
 
 from tests.simulation.campaign import Outcome, again, one, run, workplace
 
-SECONDS = 20
+SECONDS = 10
 HISTORIES = 2000  # of the short form; the time ends it before
 NOTHING = 1 << 40
 
