@@ -1,6 +1,7 @@
 """The journal alone, as fast as a ring can be filled: events a second that are safe, by durability mode."""
 
 import os
+import shutil
 import statistics
 import time
 from pathlib import Path
@@ -18,6 +19,7 @@ from consumers.journal.process import main
 from ops.child import fork
 from ops.processes import PROCESSES
 from ringbuf.codes import FLAG_LAST, EventType
+from ringbuf.cursor import CursorState
 from ringbuf.records import EVENT
 from ringbuf.ring import Ring
 from ringbuf.shm import unlink
@@ -53,6 +55,7 @@ def run_once(name: str, data: Path, mode: str, count: int) -> float:
     pid = fork(spec, context, allowed)
     try:
         with pinned(0):
+            wait_for(lambda: ring.gate_state == CursorState.RUNNING, lambda: _is_alive(pid), "the journal")
             begin = time.perf_counter()
             for piece in pieces:
                 wait_for(lambda: ring.room >= PIECE, lambda: _is_alive(pid), "the journal")
@@ -65,6 +68,8 @@ def run_once(name: str, data: Path, mode: str, count: int) -> float:
         ring.close()
         for segment in ("events", "metrics"):
             unlink(f"/{name}.{segment}")
+        shutil.rmtree(data)
+        os.sync()  # or the next run shares the disk with what this one left
 
 
 def measure(folder: Path, name: str, runs: int, quick: bool) -> dict[str, Any]:

@@ -6,11 +6,12 @@ The engine that wrote them had room for each; a state with smaller tables may no
 import numpy as np
 
 from engine.apply import apply_event, event_at, finish_event
-from engine.lookahead import FIRST, SPACING, STEPS, look_back, pays
+from engine.lookahead import STEPS, look_back, pays
 from engine.state import OVERRUN_LEVELS, OVERRUN_NODES, OVERRUN_ORDERS, State, state_at
 from ringbuf.jit import inline, kernel_of
 from ringbuf.records import RECORD_SIZE
 
+FIRST, SPACING = 64, 8  # events ahead: further than an engine looks, as all of them are there
 # Cells that one event may fill, of tables that are searched until a free one comes.
 NEW_ACCOUNTS, NEW_BALANCES, NEW_BUSTED = 1, 4, 1
 

@@ -1,6 +1,7 @@
 """The engine's state from its history: the newest good snapshot, the journal after it, then the ring beyond that."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -26,10 +27,26 @@ def _fold(state: State, events: np.ndarray, source: str) -> None:
         raise RecoveryError(f"{source}: {error}") from error
 
 
+def _read_ahead(journal: JournalReader, seq: int, last: int) -> Iterator[np.ndarray]:
+    """The events from `seq` to `last`; while some are folded, a thread reads and checks those that come after."""
+    with ThreadPoolExecutor(1, "journal-read") as reader:
+        coming = reader.submit(journal.read, seq, min(CHUNK, last - seq + 1))
+        while seq <= last:
+            events = coming.result()
+            seq += len(events)
+            if seq <= last:
+                coming = reader.submit(journal.read, seq, min(CHUNK, last - seq + 1))
+            yield events
+
+
 def recover(limits: Limits, data: Path, ring: Ring, say: Callable[[str], None]) -> State:
     """State at the ring's `published`; says from where it began. Raises RecoveryError or the journal's own error."""
-    found = newest_good(data, limits, ring.epoch, ring.published, say, prove=False)  # the replica proves it
-    state = found[0] if found else State(limits, secret_seed())
+    found = newest_good(data, limits, ring.epoch, ring.published, say, for_engine=True)
+    if found:
+        state = found[0]
+    else:
+        state = State(limits, secret_seed())
+        state.use_huge_pages()
     begun = f"the snapshot at {int(state.record['seq'])}" if found else "the beginning"
     catch_up(state, data, ring, lambda line: say(f"from {begun}, {line}"))
     return state
@@ -41,10 +58,8 @@ def catch_up(state: State, data: Path, ring: Ring, say: Callable[[str], None]) -
     with JournalReader(data) as journal:
         seq, last = int(state.record["seq"]) + 1, min(journal.last, published)
         say(f"journal to {last}, ring to {published}")
-        while seq <= last:
-            events = journal.read(seq, min(CHUNK, last - seq + 1))
+        for events in _read_ahead(journal, seq, last):
             _fold(state, events, "journal")
-            seq += len(events)
     first = int(state.record["seq"]) + 1
     if first <= published:
         # Nothing writes the ring now, and the journal gates it: what the journal lacks is still there.

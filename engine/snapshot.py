@@ -103,12 +103,17 @@ def layout_hash() -> int:
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "little") & (2**63 - 1)
 
 
+def _plain(dtype: np.dtype) -> np.dtype:
+    """A record as so many bytes: NumPy copies those whole, and a record field by field."""
+    return np.dtype((np.void, dtype.itemsize))
+
+
 def _used_cells(state: State, name: str) -> tuple[np.ndarray, np.ndarray]:
     """(positions, cells) of an open-addressing table."""
     table = TABLES[name]
     cells = state.tables[name].view(table.dtype) if table.key == "" else _whole_cells(state, name)
     positions = np.flatnonzero(cells if table.key == "" else cells[table.key])
-    return positions.astype(POSITION), cells[positions]
+    return positions.astype(POSITION), cells.view(_plain(table.dtype))[positions]
 
 
 def _whole_cells(state: State, name: str) -> np.ndarray:
@@ -252,19 +257,19 @@ def _fill(state: State, header: np.void, sections: memoryview) -> None:
             for table_name, address in addresses.items():
                 state.record[table_name] = address
         elif table.used != "":
-            state.view(name, table.dtype, count)[:] = take(table.dtype, count)
+            state.view(name, _plain(table.dtype), count)[:] = take(_plain(table.dtype), count)
         else:
             positions = take(POSITION, count)
-            _whole_cells(state, name)[positions] = take(table.dtype, count)
+            _whole_cells(state, name).view(_plain(table.dtype))[positions] = take(_plain(table.dtype), count)
 
 
 def decode(
-    raw: bytes | memoryview, limits: Limits, what: str = "snapshot", prove: bool = True
+    raw: bytes | memoryview, limits: Limits, what: str = "snapshot", for_engine: bool = False
 ) -> tuple[State, SnapshotInfo]:
     """A new state with these limits from a snapshot's bytes. Raises SnapshotError.
 
-    prove: hash the state that came out, too. The bytes' own hash is always checked; who is in a hurry leaves the proof
-    to who is not (the engine to its replica).
+    for_engine: with huge pages, and the state that came out is not hashed once more: the engine is waited for, its
+    replica proves it. The bytes' own hash is always checked.
     """
     view = memoryview(raw)
     header = _read_header(what, bytes(view[:HEADER_BYTES]))
@@ -274,13 +279,15 @@ def decode(
     found = blake3(view[HEADER_BYTES:]).hexdigest()
     _expect(what, "sections_hash", found, header["sections_hash"].decode())
     state = State(limits)
+    if for_engine:
+        state.use_huge_pages()  # now: what is already there stays in small ones
     state.view("lanes", WORD, MAX_LANES)[:] = header["lanes"]
     _fill(state, header, view[HEADER_BYTES:])
-    if prove:
+    if not for_engine:
         _expect(what, "state_hash", state_digest(state), header["state_hash"].decode())
     return state, _info(header)
 
 
-def load(path: Path, limits: Limits, prove: bool = True) -> tuple[State, SnapshotInfo]:
+def load(path: Path, limits: Limits, for_engine: bool = False) -> tuple[State, SnapshotInfo]:
     """The state of a snapshot file and where its history stood, see `decode`. Raises SnapshotError, or OSError."""
-    return decode(path.read_bytes(), limits, path.name, prove)
+    return decode(path.read_bytes(), limits, path.name, for_engine)

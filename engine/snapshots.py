@@ -32,18 +32,18 @@ def newest_good(
     epoch: int,
     last: int,
     passed_over: Callable[[str], None],
-    prove: bool = True,
+    for_engine: bool = False,
 ) -> tuple[State, SnapshotInfo] | None:
     """State of the newest good snapshot of this history that is not beyond sequence `last`; None if there is none.
 
     limits: expected of it; None: whatever it was made with. passed_over: told of each that is no good, and why.
-    prove: see engine.snapshot.decode.
+    for_engine: see engine.snapshot.decode.
     """
     for seq, path in reversed(list_snapshots(data)):
         try:
             if seq > last:
                 raise SnapshotError(f"{path.name}: seq is {seq}, the history ends at {last}")
-            state, info = load(path, limits or limits_in(path), prove)
+            state, info = load(path, limits or limits_in(path), for_engine)
             if (info.seq, info.epoch) != (seq, epoch):
                 raise SnapshotError(
                     f"{path.name}: seq and epoch are {info.seq} and {info.epoch}, expected {seq} and {epoch}"

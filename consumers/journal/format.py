@@ -76,7 +76,8 @@ SEAL = np.dtype(
         ("crc", "<u4"),  # CRC-32C, as of a record
     ]
 )
-assert SEAL.itemsize == RECORD_SIZE
+_SEAL = struct.Struct("<8sqq32s72x")  # the same, the CRC left zero; fields of an array take longer
+assert SEAL.itemsize == RECORD_SIZE == _SEAL.size
 assert HEADER.itemsize == 8 * 6 + 2 * CHAIN_SIZE
 assert (BLOCK_RECORDS + 1) * RECORD_SIZE == BLOCK_SIZE
 assert BLOCK_RECORDS == 511
@@ -168,12 +169,7 @@ def header_of(epoch: int, first_seq: int, blocks: int, chain: bytes) -> SegmentH
 
 def seal_of(first_seq: int, epoch: int, chain: bytes) -> np.ndarray:
     """The 128-byte seal (shape (1,), dtype SEAL) of a full block; its CRC still to be filled."""
-    seal = np.zeros(1, SEAL)
-    seal["magic"] = np.void(SEAL_MAGIC)
-    seal["first_seq"] = first_seq
-    seal["epoch"] = epoch
-    seal["chain"] = np.void(chain)
-    return seal
+    return np.frombuffer(bytearray(_SEAL.pack(SEAL_MAGIC, first_seq, epoch, chain)), SEAL)
 
 
 def begin_block(chain: bytes) -> "blake3":

@@ -47,8 +47,15 @@ class Journal:
     def apply(self, events: np.ndarray) -> None:
         """Write events, their times beside them; gating keeps their slots from being overwritten meanwhile."""
         assert self._ring is not None and self._writer is not None
-        slots = events["seq"] & (self._ring.capacity - 1)
-        self._writer.append(events, self._ring.timing[slots])
+        self._writer.append(events, self._times(int(events["seq"][0]), len(events)))
+
+    def _times(self, first_seq: int, count: int) -> np.ndarray:
+        """TIMING rows of consecutive events in the ring, copied only where they go around its end."""
+        assert self._ring is not None
+        timing, at = self._ring.timing, first_seq & (self._ring.capacity - 1)
+        if at + count <= len(timing):
+            return timing[at : at + count]
+        return np.concatenate([timing[at:], timing[: at + count - len(timing)]])
 
     def commit(self, sequence: int) -> None:
         """Sync, then let the others read."""

@@ -7,6 +7,7 @@ have lost the data), so the writer refuses everything after it and its process e
 import logging
 import os
 import threading
+from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 
@@ -36,13 +37,16 @@ from consumers.journal.listings import listings_among, read_listed, write_listed
 from consumers.journal.reader import JournalReader
 from consumers.journal.repair import recover, secure, sync_folder
 from consumers.journal.tail import Tail
+from consumers.journal.writeback import begin_writeback
 from ringbuf.records import RECORD_SIZE
 
 log = logging.getLogger(__name__)
 MODES = ("memory", "journal", "fsync")
-RUN_RECORDS = 256 * BLOCK_RECORDS  # in one call, which takes 1024 parts at most
+RUN_RECORDS = 16 * BLOCK_RECORDS  # in one call: 1 MiB; in fsync mode the disk begins with it while the next is made
 _SPARE = "spare.next"
 _ZEROS = bytes(1 << 20)
+PAUSE_S = 0.03  # before each MiB of a spare segment's zeros
+KEPT_IN_MEMORY = 4  # segments, in fsync mode: for readers that are a little behind the ring
 
 
 def _allocate(path: Path, size: int, prewrite: bool, enough: Callable[[], bool] = lambda: False) -> None:
@@ -65,12 +69,30 @@ def _allocate(path: Path, size: int, prewrite: bool, enough: Callable[[], bool] 
         os.close(fd)
 
 
-class _Spare(threading.Thread):
-    """Writes the next segment's zeros ahead; what went wrong is kept for the writer to raise."""
+def _let_go(segment: Path) -> None:
+    """Give a synced segment's pages back: the next one finds memory at once, and nobody else's is pushed out for it."""
+    try:
+        fd = os.open(segment, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:  # archived or removed meanwhile
+        return
+    try:
+        os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
+    finally:
+        os.close(fd)
 
-    def __init__(self, path: Path, size: int) -> None:
+
+class _Spare(threading.Thread):
+    """Writes the next segment's zeros ahead; what went wrong is kept for the writer to raise. First lets go of an old
+    one, if there is one.
+
+    At a steady pace, a small part of what a disk takes: where records come so fast that it is not done in time, the
+    disk is theirs, and syncs come in groups so large that zeros would make them little quicker.
+    """
+
+    def __init__(self, path: Path, size: int, old: Path | None) -> None:
         super().__init__(name="journal-spare", daemon=True)
         self.path = path
+        self.old = old
         self.size = size
         self.error: OSError | None = None
         self._wanted = threading.Event()
@@ -91,7 +113,9 @@ class _Spare(threading.Thread):
     def run(self) -> None:
         """The thread."""
         try:
-            _allocate(self.path, self.size, prewrite=True, enough=self._wanted.is_set)
+            if self.old is not None:
+                _let_go(self.old)
+            _allocate(self.path, self.size, prewrite=True, enough=lambda: self._wanted.wait(PAUSE_S))
         except OSError as error:
             self.error = error
 
@@ -112,6 +136,7 @@ class JournalWriter:
         self._blocks = blocks
         self._failed = ""
         self._spare: _Spare | None = None
+        self._written: deque[Path] = deque()  # segments whose pages are in memory, oldest first
         self._fd = -1
         self._timing_fd = -1
         self._timing_lost = False
@@ -154,6 +179,7 @@ class JournalWriter:
             if fd >= 0:
                 os.close(fd)
         self.path = path
+        self._written.append(path)
         self.header = header
         self._fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
         timing = self.folder / timing_name(header.first_seq)
@@ -241,8 +267,11 @@ class JournalWriter:
             at += take
             if inside + take == BLOCK_RECORDS:
                 parts.append(self._seal(number))
-        if os.pwritev(self._fd, parts, record_offset(self._count)) != sum(map(len, parts)):
+        start, length = record_offset(self._count), sum(map(len, parts))
+        if os.pwritev(self._fd, parts, start) != length:
             raise OSError(28, "short write", str(self.path))
+        if self.mode == "fsync":
+            begin_writeback(self._fd, start, length)
 
     def _seal(self, number: int) -> memoryview:
         """The seal of a block that is full; the next one begins."""
@@ -263,7 +292,8 @@ class JournalWriter:
 
     def _write_ahead(self) -> None:
         if self.mode == "fsync" and self._spare is None and self._count * 2 > self.header.records:
-            self._spare = _Spare(self.folder / _SPARE, self.header.size)
+            old = self._written.popleft() if len(self._written) > KEPT_IN_MEMORY else None
+            self._spare = _Spare(self.folder / _SPARE, self.header.size, old)
 
     def sync(self) -> int:
         """Make everything appended as durable as the mode says; returns the sequence up to which it is.
