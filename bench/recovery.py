@@ -30,10 +30,12 @@ def run(quick: bool, tell: Callable[[str], None]) -> dict[str, Any]:
         found["live"] = live = recovery_live.measure(folder, name, PORT_BASE, runs, KILLS_QUICK if quick else KILLS)
         tell(f"warm start {live['warm_start_s']} s; engine killed: answer after {live['take_over_ms']} ms")
         found["restart"] = restart = recovery_history.measure(folder, name, PORT_BASE, runs, quick)
-        tell(
-            f"restart with {restart['open_orders']:,} open orders and {restart['events_after']:,} events after the "
-            f"snapshot: ready in {restart['ready_s']} s, the engine in {restart['engine_s']} s"
-        )
+        for which in ("tenth", "all"):
+            one = restart[which]
+            tell(
+                f"restart ({which}) with {one['open_orders']:,} open orders and {one['events_after']:,} events after "
+                f"the snapshot: ready in {one['ready_s']} s, the engine in {one['engine_s']} s"
+            )
         found["conditions"] = conditions(quick=quick, disk=_disk_of(folder), block_bytes=disk.f_bsize)
     return found
 

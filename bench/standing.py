@@ -39,6 +39,7 @@ class Standing:
     accounts: int
     orders: int
     commands: int
+    active: int = 0  # so many of the orders are cancelled and placed anew, the rest stands still; 0 = all
 
     @property
     def limits(self) -> Limits:
@@ -136,11 +137,11 @@ def workload(engine: Standing, seed: int = SEED) -> Workload:
     steps = PAIRS * groups
     owner = 1 + np.arange(engine.orders) % engine.accounts  # of the order in each place
     opening = _places(owner, engine, rng)
-    visits = rng.permutation(engine.orders)
-    delay = max(1, engine.orders // DELAY_SHARE)
-    cancelled = visits[np.arange(steps) % engine.orders]
+    visits = rng.permutation(engine.orders)[: engine.active or engine.orders]
+    delay = max(1, len(visits) // DELAY_SHARE)
+    cancelled = visits[np.arange(steps) % len(visits)]
     # A place is filled again `delay` steps later; before that many steps there is nothing to fill: a further order.
-    filled = np.where(np.arange(steps) >= delay, visits[(np.arange(steps) - delay) % engine.orders], cancelled)
+    filled = np.where(np.arange(steps) >= delay, visits[(np.arange(steps) - delay) % len(visits)], cancelled)
 
     flow = np.zeros((groups, group), COMMAND)
     again = _places(owner[filled], engine, rng)
@@ -158,20 +159,22 @@ def workload(engine: Standing, seed: int = SEED) -> Workload:
     commands = np.concatenate([opening, flow.ravel()])
     commands["ts_ns"] = START_NS + np.arange(len(commands)) * 1_000
     _number_clients(commands)
-    _aim(commands, engine.orders, groups, cancelled, filled, delay)
+    flow = commands[engine.orders :].reshape(groups, group)
+    _aim(commands["client_id"][: engine.orders], flow, len(visits), cancelled, filled, delay)
     setup = np.concatenate([listings(engine.symbols).seed_commands(), _deposits(engine), commands[: engine.orders]])
     return Workload(engine.limits, setup, own_copy(commands[engine.orders :]))
 
 
-def _aim(commands: np.ndarray, orders: int, groups: int, cancelled: np.ndarray, filled: np.ndarray, delay: int) -> None:
+def _aim(
+    opening: np.ndarray, flow: np.ndarray, active: int, cancelled: np.ndarray, filled: np.ndarray, delay: int
+) -> None:
     """Each cancel names, by its client id, the order that stands in its place by then."""
-    flow = commands[orders:].reshape(groups, 2 * PAIRS + 1)
     placed_as = flow["client_id"][:, 1 : 2 * PAIRS : 2].ravel()
-    aims = commands["client_id"][:orders][cancelled]
-    again = np.arange(len(cancelled)) >= orders  # the place was visited before: what filled it then
-    aims[again] = placed_as[np.flatnonzero(again) - orders + delay]
-    assert np.array_equal(filled[np.flatnonzero(again) - orders + delay], cancelled[again])
-    flow["orig_client_id"][:, 0 : 2 * PAIRS : 2] = aims.reshape(groups, PAIRS)
+    aims = opening[cancelled]
+    again = np.arange(len(cancelled)) >= active  # the place was visited before: what filled it then
+    aims[again] = placed_as[np.flatnonzero(again) - active + delay]
+    assert np.array_equal(filled[np.flatnonzero(again) - active + delay], cancelled[again])
+    flow["orig_client_id"][:, 0 : 2 * PAIRS : 2] = aims.reshape(len(flow), PAIRS)
 
 
 def measure(engine: Standing, runs: int) -> dict[str, Any]:

@@ -6,6 +6,7 @@
 """
 
 import re
+import statistics
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -177,17 +178,22 @@ def attacks(figures: dict[str, Any]) -> str:
 
 def recovery(figures: dict[str, Any]) -> str:
     """Restart, start, takeover, journal."""
-    restart, live, journal = figures["restart"], figures["live"], figures["journal"]
-    orders, after = number(restart["open_orders"]), number(restart["events_after"])
+    live, journal = figures["live"], figures["journal"]
     takeover = live["take_over_ms"]
-    rows = [
-        [
-            f"restart: {orders} open orders, {after} events after the snapshot",
-            "until journal and engine are at work",
-            f"{restart['ready_s']} s",
-        ],
-        ["", "of that the engine (snapshot and events)", f"{restart['engine_s']} s"],
-        ["", "of that reading and checking the snapshot", f"{restart['snapshot_s']} s"],
+    rows = []
+    for which, changed in (("tenth", "a tenth of them cancelled and placed anew"), ("all", "all of them in turn")):
+        restart = figures["restart"][which]
+        orders, after = number(restart["open_orders"]), number(restart["events_after"])
+        rows += [
+            [
+                f"restart: {orders} open orders, {changed}; {after} events after the snapshot",
+                "from the command until journal and engine are at work",
+                f"{restart['ready_s']} s",
+            ],
+            ["", "of that the engine (snapshot and events)", f"{restart['engine_s']} s"],
+            ["", "of that reading and checking the snapshot", f"{restart['snapshot_s']} s"],
+        ]
+    rows += [
         [
             "start of a whole pipeline, kernels compiled before",
             "from the command until every process is at work",
@@ -204,6 +210,18 @@ def recovery(figures: dict[str, Any]) -> str:
         what = f"journal, durability `{mode}`, {number(journal['events'])} events"
         rows.append([what, "from published to safe", f"{median} M events/s (best {best})"])
     return table(["what", "measured", ""], rows)
+
+
+def standby(figures: dict[str, Any]) -> str:
+    """Silence while another host's standby takes over."""
+    rows = []
+    for how, what in (
+        ("told", "`promote` typed: until the standby answers, the verb's own start included"),
+        ("killed", "every process of the primary killed: until the standby, whose word it needs, answers"),
+    ):
+        times = figures[f"{how}_ms"]
+        rows.append([what, f"{statistics.median(times):.0f} ms", f"{max(times):.0f} ms", str(len(times))])
+    return table(["takeover by another host", "median", "most", "runs"], rows)
 
 
 def conditions(found: dict[str, Any]) -> str:
@@ -225,6 +243,7 @@ _TABLES: dict[str, Callable[..., str]] = {
     "latency": latency,
     "attacks": attacks,
     "recovery": recovery,
+    "standby": standby,
 }
 
 

@@ -5,6 +5,19 @@ from collections.abc import Generator
 
 import pytest
 
+LONGEST = (
+    "tests/engine/test_bounds.py",
+    "tests/e2e/",
+    "tests/faults/",
+    "tests/ops/",
+)  # files that take a minute or two
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Where files run side by side, the longest begin first: at the end nobody waits for one of them."""
+    if config.getoption("numprocesses", default=None):
+        items.sort(key=lambda item: not item.nodeid.startswith(LONGEST))
+
 
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.CallInfo[None], None]:

@@ -32,8 +32,12 @@ sys.exit(start(name, Path(data), "laptop", Path(config) if config else None, Pat
 
 
 def free_port_base(skip: int = 0) -> int:
-    """A base whose every port is free just now; another one for each `skip`, for pipelines side by side."""
-    for base in range(21000 + os.getpid() % 400 * 40 + skip % 8 * 200, 60000, 20):
+    """A base whose every port is free just now; another one for each `skip`, for pipelines side by side.
+
+    Below the ports that the system gives out by itself, and apart from those of a test process beside this one.
+    """
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    for base in range(21000 + worker % 8 * 1400 + os.getpid() % 5 * 40 + skip % 6 * 200, 60000, 20):
         sockets = []
         try:
             for offset in PORTS.values():

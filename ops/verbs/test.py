@@ -1,12 +1,16 @@
 """test: the test suite, by pytest. What is not an option of ours goes to pytest as it stands."""
 
 import argparse
+import os
 import subprocess
 import sys
 from pathlib import Path
 
+from ops.compiling import compile_kernels
 from ops.output import print_json
+from ops.processes import PROCESSES
 
+WAITING = 1  # test processes more than cores: much of the time they wait for a pipeline to start or stop
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -20,6 +24,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """pytest's verdict: 0 when all passed, else 1."""
     command = [sys.executable, "-m", "pytest", "-q"]
+    if not args.paths and not args.keyword:  # all of it: files side by side, each in one process
+        compile_kernels(PROCESSES, lambda line: print(line, file=sys.stderr))
+        command += ["-n", str(len(os.sched_getaffinity(0)) + WAITING), "--dist", "loadfile", "--no-loadscope-reorder"]
     if args.long:
         command += ["-m", "long or not long"]
     if args.keyword:

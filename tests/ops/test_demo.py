@@ -18,7 +18,8 @@ from ops.locks import lock_name
 from ops.processes import present
 from ops.run_file import DEFAULT_NAME, live_run
 from ringbuf.shm import SHM_ROOT
-from tests.ops.test_pipeline import ROOT, free_port_base
+from tests.ops.test_pipeline import ROOT
+from tests.pipeline import free_port_base
 
 COMMANDS = 5_000
 

@@ -22,26 +22,9 @@ from ringbuf.lanes import Lanes
 from ringbuf.records import EVENT
 from ringbuf.ring import Ring
 from ringbuf.shm import SHM_ROOT, process_start
+from tests.pipeline import free_port_base
 
 ROOT = Path(__file__).resolve().parents[2]
-
-
-def free_port_base() -> int:
-    """A base whose every port is free just now."""
-    for base in range(21000, 60000, 20):
-        sockets = []
-        try:
-            for offset in PORTS.values():
-                one = socket.socket()
-                sockets.append(one)
-                one.bind(("127.0.0.1", base + offset))
-            return base
-        except OSError:
-            continue
-        finally:
-            for one in sockets:
-                one.close()
-    raise AssertionError("no free ports")
 
 
 class Verbs:
