@@ -10,7 +10,7 @@ LONGEST = (
     "tests/e2e/",
     "tests/faults/",
     "tests/ops/",
-)  # files that take a minute or two
+)  # they take long
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
