@@ -6,12 +6,12 @@ The engine that wrote them had room for each; a state with smaller tables may no
 import numpy as np
 
 from engine.apply import apply_event, event_at, finish_event
-from engine.lookahead import STEPS, look_back, pays
+from engine.lookahead import pays
+from engine.lookback import look_back
 from engine.state import OVERRUN_LEVELS, OVERRUN_NODES, OVERRUN_ORDERS, State, state_at
 from ringbuf.jit import inline, kernel_of
 from ringbuf.records import RECORD_SIZE
 
-FIRST, SPACING = 64, 8  # events ahead: further than an engine looks, as all of them are there
 # Cells that one event may fill, of tables that are searched until a free one comes.
 NEW_ACCOUNTS, NEW_BALANCES, NEW_BUSTED = 1, 4, 1
 
@@ -64,10 +64,7 @@ def apply_events(state_address, events_address, count):  # type: ignore[no-untyp
         if event_at(address).seq != state.seq + 1:
             return i
         if ahead:
-            for step in range(STEPS):
-                later = i + FIRST - step * SPACING
-                if later < count:
-                    look_back(state, events_address + later * RECORD_SIZE, step)
+            look_back(state, address, count - i)
         if not _has_cells(state) or apply_event(state, address) < 0:
             return i
         finish_event(state, address)

@@ -1,5 +1,5 @@
-"""Cache lines asked for before their turn, of commands that wait or events to be applied: with much state, most of
-the time of each is waiting for memory.
+"""Cache lines asked for before their turn, of commands that wait: with much state, most of the time of each is waiting
+for memory.
 
 A command is looked at STEPS times, each time a little nearer to its turn. A step reads only lines that the steps
 before it asked for, and asks for those that these point to:
@@ -41,18 +41,13 @@ from engine.state import (
     side_at,
 )
 from ringbuf.atomics import prefetch_write
-from ringbuf.codes import EventType, Op
-from ringbuf.fields import record_at
+from ringbuf.codes import Op
 from ringbuf.jit import inline, outline_of
-from ringbuf.records import EVENT
 
 STEPS = 7
 FIRST, SPACING = 16, 2  # commands ahead: step n looks FIRST - n * SPACING ahead
 STANDING_MIN = 100_000  # orders and accounts from which on it pays
 PLACE, CANCEL, AMEND = int(Op.PLACE), int(Op.CANCEL), int(Op.AMEND)
-ACCEPTED, TRADE = int(EventType.ACCEPTED), int(EventType.TRADE)
-CANCELLED, AMENDED = int(EventType.CANCELLED), int(EventType.AMENDED)
-event_at = record_at(EVENT)
 LINE = 64
 ACCOUNT_SIZE, BALANCE_SIZE = 64, BALANCE.itemsize
 CHILDREN_AT = NODE.fields["children"][1]  # type: ignore[index]
@@ -66,24 +61,24 @@ def pays(state):
 
 
 @inline
-def _ask_order(state, slot):
+def ask_order(state, slot):
     prefetch_write(state.orders + slot * ORDER_SIZE)
 
 
 @inline
-def _ask_symbol(state, symbol):
+def ask_symbol(state, symbol):
     first = state.instruments + symbol * INSTRUMENT_SIZE
     for line in range(HOT_LINES):
         prefetch_write(first + line * LINE)
 
 
 @inline
-def _ask_client(state, account, client_id):
+def ask_client(state, account, client_id):
     prefetch_write(state.clients + (client_hash(state, account, client_id) & state.client_mask) * 8)
 
 
 @inline
-def _ask_page(state, page, key, height):
+def ask_page(state, page, key, height):
     """A page and its entry for a key."""
     address = state.nodes + page * NODE_SIZE
     prefetch_write(address)
@@ -91,7 +86,7 @@ def _ask_page(state, page, key, height):
 
 
 @inline
-def _page_below(state, page, key, steps):
+def page_below(state, page, key, steps):
     """The page so many steps below one, or the last on that way; 0 where the way ends before."""
     for _ in range(steps):
         node = node_at(state, page)
@@ -114,8 +109,8 @@ def _look_at_place(state, command, step):
     account = account_home(state, command.account * 1)  # it stands there, or within a few cells
     if step == 0:
         prefetch_write(state.accounts + account * ACCOUNT_SIZE)
-        _ask_client(state, account, command.client_id)
-        _ask_symbol(state, symbol)
+        ask_client(state, account, command.client_id)
+        ask_symbol(state, symbol)
         return
     root = side_at(state, symbol, side).root
     if step == 1:
@@ -123,24 +118,24 @@ def _look_at_place(state, command, step):
         prefetch_write(state.balances + balance_home(state, account, instrument.base * 1) * BALANCE_SIZE)
         prefetch_write(state.balances + balance_home(state, account, instrument.quote * 1) * BALANCE_SIZE)
         prefetch_write(state.nodes + root * NODE_SIZE)
-        _ask_order(state, account_at(state, account).orders_tail * 1)
+        ask_order(state, account_at(state, account).orders_tail * 1)
         return
     if root == 0:
         return
     key = price_key(side, command.price_ticks)
     if step <= 4:
-        page = _page_below(state, root, key, step - 2)
+        page = page_below(state, root, key, step - 2)
         if page != 0:
-            _ask_page(state, page, key, node_at(state, root).height - (step - 2))
+            ask_page(state, page, key, node_at(state, root).height - (step - 2))
         return
-    page = _page_below(state, root, key, 11)
+    page = page_below(state, root, key, 11)
     if page == 0 or (shift_right(node_at(state, page).bits, key & 63) & 1) == 0:
         return
     level = node_at(state, page).children[key & 63] * 1
     if step == 5:
         prefetch_write(state.levels + level * LEVEL_SIZE)
     else:
-        _ask_order(state, level_at(state, level).tail * 1)
+        ask_order(state, level_at(state, level).tail * 1)
 
 
 @inline
@@ -164,18 +159,18 @@ def _look_at_order(state, cell, account, step):
         return
     slot = low_u32(load_i64(cell))
     if step == 1:
-        _ask_order(state, slot)
+        ask_order(state, slot)
         return
     order = order_at(state, slot)
     if step == 2:
         prefetch_write(state.levels + order.level * LEVEL_SIZE)
-        _ask_order(state, order.prev * 1)
-        _ask_order(state, order.next * 1)
-        _ask_order(state, order.account_prev * 1)
-        _ask_order(state, order.account_next * 1)
+        ask_order(state, order.prev * 1)
+        ask_order(state, order.next * 1)
+        ask_order(state, order.account_prev * 1)
+        ask_order(state, order.account_next * 1)
         prefetch_write(state.ids + (key_hash(state, order.order_id) & state.id_mask) * 8)
-        _ask_client(state, order.account * 1, order.client_id)
-        _ask_symbol(state, order.symbol * 1)
+        ask_client(state, order.account * 1, order.client_id)
+        ask_symbol(state, order.symbol * 1)
     elif step == 3:
         instrument = instrument_at(state, order.symbol)
         asset = instrument.base * 1
@@ -184,7 +179,7 @@ def _look_at_order(state, cell, account, step):
         prefetch_write(state.balances + balance_home(state, account, asset) * BALANCE_SIZE)
         level = level_at(state, order.level)
         if level.count == 1:
-            _ask_page(state, level.leaf * 1, price_key(order.side * 1, level.price_ticks), 0)
+            ask_page(state, level.leaf * 1, price_key(order.side * 1, level.price_ticks), 0)
 
 
 @outline_of(void(STATE_TYPE, int64, int64))
@@ -196,18 +191,3 @@ def look(state, address, step):
         _look_at_place(state, command, step)
     elif (op == CANCEL or op == AMEND) and step <= 3:
         _look_at_target(state, command, step)
-
-
-@outline_of(void(STATE_TYPE, int64, int64))
-def look_back(state, address, step):
-    """The same for an event that will be applied: the order that it places, or the one that stood before it."""
-    event = event_at(address)
-    kind = event.type * 1
-    if kind == ACCEPTED:
-        _look_at_place(state, event, step)
-    elif step <= 3 and (kind == TRADE or kind == CANCELLED or kind == AMENDED):
-        order_id, owner = event.order_id, event.account * 1
-        if kind == TRADE:
-            order_id, owner = event.maker_order_id, event.maker_account * 1
-        cell = state.ids + (key_hash(state, order_id) & state.id_mask) * 8
-        _look_at_order(state, cell, account_home(state, owner), step)

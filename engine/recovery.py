@@ -13,7 +13,7 @@ from engine.snapshots import newest_good
 from engine.state import Limits, State
 from ringbuf.ring import Ring
 
-CHUNK = 65536
+CHUNK = 8192
 
 
 class RecoveryError(Exception):

@@ -79,7 +79,7 @@ class _Segment:
     def raw(self, index: int, count: int) -> np.ndarray:
         """Records index … index+count-1 as they stand in the file (fewer where it is short), unchecked."""
         file = self.open()
-        out = np.zeros(count, EVENT)
+        out = np.empty(count, EVENT)
         view = memoryview(out).cast("B")
         done = 0
         while done < count:

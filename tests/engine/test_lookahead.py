@@ -7,7 +7,8 @@ import pytest
 
 from bench.standing import Standing, workload
 from engine.core import Engine
-from engine.lookahead import STEPS, look, look_back, pays
+from engine.lookahead import STEPS, look, pays
+from engine.lookback import look_back
 from engine.state import State, state_at
 from ringbuf.codes import EventType, Op
 from ringbuf.jit import outline
@@ -27,11 +28,10 @@ def look_at_all(state_address, commands, count):  # type: ignore[no-untyped-def]
 
 @outline
 def look_back_at_all(state_address, events, count):  # type: ignore[no-untyped-def]
-    """All steps for each of so many events."""
+    """From each of so many events."""
     state = state_at(state_address)
     for i in range(count):
-        for step in range(STEPS):
-            look_back(state, events + i * 128, step)
+        look_back(state, events + i * 128, count - i)
 
 
 @outline
