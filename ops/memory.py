@@ -1,6 +1,8 @@
 """The pipeline's shared memory: made anew by each `up`, after what a dead run left in it is safe in the journal."""
 
 import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Self
 
@@ -39,9 +41,10 @@ class SharedMemory:
         self._lanes = lanes
 
     @classmethod
-    def open(cls, name: str, data: Path, settings: Settings) -> Self:
+    def open(cls, name: str, data: Path, settings: Settings, meanwhile: Callable[[], None] = lambda: None) -> Self:
         """Deal with what a dead run left, then create everything. The epoch is the journal's, or begins now.
 
+        `meanwhile` is called while a thread counts in the journal; the thread has ended when this returns.
         Raises SegmentBusy where a live process created a segment of this name.
         """
         epoch = absorb_stale(name, data, _epoch(data) or time.time_ns())
@@ -52,6 +55,9 @@ class SharedMemory:
         with JournalReader(data) as journal:
             last = journal.last
         ring = settings.ring
+        with ThreadPoolExecutor(1, "lane-bases") as counting:
+            bases = counting.submit(lane_bases, data, ring.lanes)
+            meanwhile()
         required = settings.standby.required
         gate = GATE_REQUIRED if required else GATE
         events = Ring.create(
@@ -60,9 +66,7 @@ class SharedMemory:
         if required:  # what the journal has is safe once the follower says that it has it, too
             events.set_durable(0)
         market = Ring.create(f"/{name}.market", ring.market_capacity, "market", epoch, durability)
-        lanes = Lanes.create(
-            f"/{name}.lanes", ring.lanes, ring.lane_capacity, epoch, names=LANES, bases=lane_bases(data, ring.lanes)
-        )
+        lanes = Lanes.create(f"/{name}.lanes", ring.lanes, ring.lane_capacity, epoch, names=LANES, bases=bases.result())
         return cls(name, data, events, market, lanes)
 
     def is_ready(self, spec: ProcessSpec, pid: int) -> bool:

@@ -18,13 +18,15 @@ from config.settings import Settings, load
 from consumers.journal.format import JournalError
 from consumers.journal.prune import prepare
 from consumers.replication.term import DEPOSED, STANDBY, TermError, read_term
+from ops import signals
+from ops.compiling import compile_kernels
 from ops.cpus import cores_for
 from ops.locks import lock_data, lock_name
 from ops.memory import SharedMemory
 from ops.output import say
 from ops.processes import ProcessSpec, present
 from ops.run_file import PORTS, ProcessRow, RunFile, live_run
-from ops.supervisor import StartFailed, Supervisor
+from ops.supervisor import SIGNALS, StartFailed, Supervisor, load_processes
 from ringbuf.shm import SegmentError, process_start
 
 USED_PORTS = ("entry", "feed_json", "feed_binary", "replay")
@@ -113,16 +115,18 @@ def serve(plan: Plan, ready: Callable[[dict[str, Any]], None], processes: Sequen
     """Run the pipeline until it is told to stop; the plan's locks are held. As `start`, and 1 where it was deposed."""
     try:
         wanted = plan.processes()
-        processes = wanted if processes is None else processes
-        missing = [spec.name for spec in wanted if spec not in processes]
+        specs = wanted if processes is None else processes
+        missing = [spec.name for spec in wanted if spec not in specs]
         if missing:
             say(f"without {', '.join(missing)}")
         prepare(plan.data, plan.settings.journal.behind_snapshots, plan.settings.journal.archive)
-        memory = SharedMemory.open(plan.name, plan.data, plan.settings)
-        context = Context(plan.name, plan.data, plan.port_base, plan.settings, memory.epoch, plan.catalog)
-        run_file = plan.run_file(memory.epoch)
-        cores = cores_for([spec.name for spec in processes], plan.settings.engine.pin)
-        code = Supervisor(processes, context, run_file, memory, cores).run(lambda: ready(run_file.to_dict()))
+        with signals.blocked(SIGNALS):  # what comes from here on is heard by the supervisor
+            compile_kernels(specs, say)
+            memory = SharedMemory.open(plan.name, plan.data, plan.settings, lambda: load_processes(specs))
+            context = Context(plan.name, plan.data, plan.port_base, plan.settings, memory.epoch, plan.catalog)
+            run_file = plan.run_file(memory.epoch)
+            cores = cores_for([spec.name for spec in specs], plan.settings.engine.pin)
+            code = Supervisor(specs, context, run_file, memory, cores).run(lambda: ready(run_file.to_dict()))
         term = read_term(plan.data)
     except (SegmentError, JournalError, TermError) as error:
         raise StartFailed(str(error)) from error

@@ -27,9 +27,9 @@ from ops.compiling import compile_kernels
 from ops.cpus import cores_for
 from ops.output import say
 from ops.pipeline import Plan, refuse_used_ports, serve
-from ops.processes import ProcessSpec, warm
+from ops.processes import ProcessSpec
 from ops.run_file import ProcessRow, RunFile
-from ops.supervisor import BACK_OFF_S, SIGNALS, StartFailed, exit_reason, last_line
+from ops.supervisor import BACK_OFF_S, SIGNALS, StartFailed, exit_reason, last_line, load_processes
 from ringbuf.shm import process_start
 
 FOLLOWER = ProcessSpec("follower", f"{engine.follower.__name__}:main", 0)
@@ -111,8 +111,7 @@ class _Standby:
         """Whether to take over. Raises StartFailed where the primary refuses it."""
         specs = [*self._plan.processes(), FOLLOWER]
         compile_kernels(specs, say)
-        for spec in specs:
-            warm(spec)
+        load_processes(specs)
         gc.collect()
         gc.freeze()
         (self._plan.data / "logs").mkdir(exist_ok=True)

@@ -1,4 +1,4 @@
-"""The supervisor: compiles once, forks every process from that warm image, restarts, and stops in order.
+"""The supervisor: loads all that is run, forks every process from that warm image, restarts, and stops in order.
 
 It runs in the main thread and waits for signals: a child's end, a stop signal or a restart that is due wakes it.
 Nothing here opens a socket, an LMDB environment or a thread.
@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Protocol
 
 from ops import signals
 from ops.child import fork
-from ops.compiling import compile_kernels
 from ops.output import say
 from ops.processes import ProcessSpec, warm
 from ops.run_file import ProcessRow, RunFile
@@ -84,6 +83,18 @@ def _asks_to_stop(number: int) -> bool:
     return number not in (signal.SIGCHLD, PROMOTE)
 
 
+def load_processes(specs: Sequence[ProcessSpec]) -> None:
+    """Import what the processes run, kernels too, before any fork. Raises StartFailed."""
+    began = time.monotonic()
+    say(f"loading {len(specs)} processes")
+    for spec in specs:
+        try:
+            warm(spec)
+        except ImportError as error:
+            raise StartFailed(f"{spec.name}: {spec.module_name()} can't be imported: {error}") from error
+    say(f"loaded in {time.monotonic() - began:.1f} s")
+
+
 class Supervisor:
     """Runs a table of processes until it is told to stop. One per process; `run` may be called once."""
 
@@ -132,16 +143,7 @@ class Supervisor:
             return self._stop()
 
     def _start(self) -> None:
-        """Compile, freeze, fork each process."""
-        began = time.monotonic()
-        compile_kernels(list(self._specs.values()), say)
-        say(f"loading {len(self._specs)} processes")
-        for spec in self._specs.values():
-            try:
-                warm(spec)
-            except ImportError as error:
-                raise StartFailed(f"{spec.name}: {spec.module_name()} can't be imported: {error}") from error
-        say(f"loaded in {time.monotonic() - began:.1f} s")
+        """Freeze, fork each process."""
         # What the children share must not be written to by their collectors: 2.5 MB private each instead of 27.
         gc.collect()
         gc.freeze()
