@@ -166,10 +166,11 @@ class Loop:
         """Open it; a store that is ahead of this history is moved aside and built again."""
         committed = self.consumer.open(self.context)
         self._opened = True
-        end = history_end(self.ring, self.context.data)
-        if committed <= end:
-            refuse_what_was_removed(self.context.data, committed)
-            return committed
+        with JournalReader(self.context.data) as journal:
+            end = max(self.ring.published, journal.last)  # the highest sequence of this history that is anywhere
+            if committed <= end:
+                refuse_what_was_removed(journal, committed)
+                return committed
         self.consumer.close()
         self._opened = False
         path = Path(self.context.data) / "stores" / self.consumer.name
@@ -179,7 +180,8 @@ class Loop:
         self._opened = True
         if committed > end:
             raise ConsumerError(f"stands at {committed} while the history ends at {end}")
-        refuse_what_was_removed(self.context.data, committed)
+        with JournalReader(self.context.data) as journal:
+            refuse_what_was_removed(journal, committed)
         return committed
 
     def turn(self) -> None:
@@ -317,14 +319,7 @@ def attach_ring(name: str) -> Ring:
             time.sleep(0.01)
 
 
-def history_end(ring: Ring, data: Path) -> int:
-    """The highest sequence of this history that is anywhere."""
-    with JournalReader(data) as journal:
-        return max(ring.published, journal.last)
-
-
-def refuse_what_was_removed(data: Path, committed: int) -> None:
+def refuse_what_was_removed(journal: JournalReader, committed: int) -> None:
     """JournalRemoved where the history begins after what must come next: said at the start, not in the middle of it."""
-    with JournalReader(data) as journal:
-        if committed + 1 < journal.first:
-            journal.record(committed + 1)
+    if committed + 1 < journal.first:
+        journal.record(committed + 1)

@@ -29,6 +29,11 @@ def _fold(state: State, events: np.ndarray, source: str) -> None:
 
 def _read_ahead(journal: JournalReader, seq: int, last: int) -> Iterator[np.ndarray]:
     """The events from `seq` to `last`; while some are folded, a thread reads and checks those that come after."""
+    if last - seq < CHUNK:  # too little for a thread
+        while seq <= last:
+            yield (events := journal.read(seq, last - seq + 1))
+            seq += len(events)
+        return
     with ThreadPoolExecutor(1, "journal-read") as reader:
         coming = reader.submit(journal.read, seq, min(CHUNK, last - seq + 1))
         while seq <= last:

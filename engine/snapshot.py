@@ -19,6 +19,7 @@ import hashlib
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -97,6 +98,7 @@ class SnapshotInfo:
     lanes: tuple[int, ...]  # commands of each lane that were answered
 
 
+@cache
 def layout_hash() -> int:
     """63 bits over the fields of every record, which tables there are, and how they are written."""
     text = "\n".join(f"{name}:{table.dtype.descr}:{table.used}:{table.key}" for name, table in TABLES.items())

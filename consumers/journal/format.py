@@ -31,6 +31,7 @@ What is not yet written reads as zeros (files are allocated or written ahead).
 
 import hashlib
 import json
+import os
 import re
 import struct
 from dataclasses import dataclass
@@ -76,13 +77,16 @@ SEAL = np.dtype(
         ("crc", "<u4"),  # CRC-32C, as of a record
     ]
 )
-_SEAL = struct.Struct("<8sqq32s72x")  # the same, the CRC left zero; fields of an array take longer
+_HEADER = struct.Struct("<8s5q32s32s")  # these two once more: fields of an array take longer
+_SEAL = struct.Struct("<8sqq32s72x")  # the CRC left zero
 assert SEAL.itemsize == RECORD_SIZE == _SEAL.size
+assert HEADER.itemsize == _HEADER.size
 assert HEADER.itemsize == 8 * 6 + 2 * CHAIN_SIZE
 assert (BLOCK_RECORDS + 1) * RECORD_SIZE == BLOCK_SIZE
 assert BLOCK_RECORDS == 511
 
 FIRST_CHAIN = bytes(CHAIN_SIZE)
+_SEGMENT, _PACKED = re.compile(r"\d+\.journal"), re.compile(r"\d+\.journal\.zst")
 
 
 class JournalError(Exception):
@@ -119,14 +123,8 @@ class SegmentHeader:
 
     def encode(self) -> bytes:
         """The header page, with its hash."""
-        row = np.zeros(1, HEADER)
-        row["magic"] = MAGIC
-        row["version"] = VERSION
-        row["schema"] = SCHEMA_HASH
-        row["epoch"] = self.epoch
-        row["first_seq"] = self.first_seq
-        row["blocks"] = self.blocks
-        body = row.tobytes()[: HEADER.itemsize - 2 * CHAIN_SIZE] + self.chain
+        fields = (MAGIC, VERSION, SCHEMA_HASH, self.epoch, self.first_seq, self.blocks, self.chain, b"")
+        body = _HEADER.pack(*fields)[:-CHAIN_SIZE]
         return (body + hashlib.sha256(body).digest()).ljust(PAGE_SIZE, b"\0")
 
     @staticmethod
@@ -134,18 +132,17 @@ class SegmentHeader:
         """Read a header page; JournalCorrupt or JournalError naming the field that is wrong."""
         if len(page) < HEADER.itemsize:
             raise JournalCorrupt(f"{name}: header is {len(page)} bytes, expected {PAGE_SIZE}")
-        body, digest = page[: HEADER.itemsize - CHAIN_SIZE], page[HEADER.itemsize - CHAIN_SIZE : HEADER.itemsize]
-        row = np.frombuffer(page[: HEADER.itemsize], HEADER)[0]
-        if bytes(row["magic"]) != MAGIC:
-            raise JournalCorrupt(f"{name}: field magic is {bytes(row['magic'])!r}, expected {MAGIC!r}")
+        body = page[: HEADER.itemsize - CHAIN_SIZE]
+        magic, version, schema, epoch, first_seq, blocks, chain, digest = _HEADER.unpack_from(page)
+        if magic != MAGIC:
+            raise JournalCorrupt(f"{name}: field magic is {magic!r}, expected {MAGIC!r}")
         if hashlib.sha256(body).digest() != digest:
             raise JournalCorrupt(f"{name}: field hash of the header does not fit its bytes")
-        if row["version"] != VERSION:
-            raise JournalError(f"{name}: field version is {row['version']}, this program reads {VERSION}")
-        if row["schema"] != SCHEMA_HASH:
-            raise JournalError(f"{name}: field schema is {row['schema']}, this program reads {SCHEMA_HASH}")
-        chain = body[-CHAIN_SIZE:]
-        return SegmentHeader(int(row["epoch"]), int(row["first_seq"]), int(row["blocks"]), chain, digest)
+        if version != VERSION:
+            raise JournalError(f"{name}: field version is {version}, this program reads {VERSION}")
+        if schema != SCHEMA_HASH:
+            raise JournalError(f"{name}: field schema is {schema}, this program reads {SCHEMA_HASH}")
+        return SegmentHeader(epoch, first_seq, blocks, chain, digest)
 
 
 def encode_mark(seq: int) -> bytes:
@@ -219,17 +216,22 @@ def record_offset(index: int) -> int:
 
 def list_segments(folder: Path) -> list[Path]:
     """The segments in order of their first sequence, without those in the archive."""
-    if not folder.is_dir():
+    return [folder / name for name in sorted(_names(folder)) if _SEGMENT.fullmatch(name)]
+
+
+def _names(folder: Path) -> list[str]:
+    """What stands in a folder; nothing where there is none."""
+    try:
+        return os.listdir(folder)
+    except (FileNotFoundError, NotADirectoryError):
         return []
-    return sorted(path for path in folder.iterdir() if path.suffix == ".journal" and path.stem.isdigit())
 
 
 def list_history(folder: Path) -> list[Path]:
     """All segments in order, those in the archive too; one that is in both places stands here once, as it is."""
     plain = {first_seq_of(path): path for path in list_segments(folder)}  # first: what is moved meanwhile is in both
     archive = archive_folder(folder)
-    found = archive.iterdir() if archive.is_dir() else iter(())
-    packed = {first_seq_of(path): path for path in found if re.fullmatch(r"\d+\.journal\.zst", path.name)}
+    packed = {first_seq_of(Path(name)): archive / name for name in _names(archive) if _PACKED.fullmatch(name)}
     both = packed | plain
     return [both[first] for first in sorted(both)]
 
