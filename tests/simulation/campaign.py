@@ -1,5 +1,6 @@
 """Many histories, one seed each, in as many processes as are asked for; what happened in all of them together."""
 
+import gc
 import multiprocessing
 import os
 import shutil
@@ -79,6 +80,19 @@ def workplace() -> Iterator[tuple[Path, str]]:
         unlink_all(name)
 
 
+@contextmanager
+def rare_collections() -> Iterator[None]:
+    """What is there stays, so the collector need not look at it again; of what comes it looks for cycles seldom."""
+    before = gc.get_threshold()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
+        gc.unfreeze()
+
+
 def one(seed: int, root: Path, name: str, loud: bool = False, only: str = "") -> Outcome:
     """One history, and its verdict; see plan_of for `only`."""
     outcome = Outcome()
@@ -100,7 +114,7 @@ def some(first: int, step: int, histories: int, seconds: float) -> Outcome:
     """Seeds first, first + step, … until there were so many, or the time is up, or enough has failed."""
     outcome = Outcome()
     ends = time.monotonic() + seconds
-    with workplace() as (root, name):
+    with workplace() as (root, name), rare_collections():
         for seed in range(first, first + step * histories, step):
             outcome.add(one(seed, root, name))
             if len(outcome.failures) >= FAILURES_SHOWN or time.monotonic() > ends:

@@ -32,6 +32,7 @@ class Disk:
 
     def __init__(self, root: Path, dice: random.Random, processes: Processes, counts: Counter[str]) -> None:
         self.root = root
+        self._under = f"{root}/"
         self.dice = dice
         self.processes = processes
         self.counts = counts
@@ -93,10 +94,11 @@ class Disk:
 
     def place(self, path: object) -> tuple[str, str] | None:
         """(folder, name) of what is looked after; None = anything else."""
-        whole = os.fspath(path)  # type: ignore[call-overload]
-        folder, name = os.path.split(whole)
-        parent, folder = os.path.split(folder)
-        return (folder, name) if folder in FOLDERS and parent == str(self.root) else None
+        whole: str = os.fspath(path)  # type: ignore[call-overload]
+        if not whole.startswith(self._under):
+            return None
+        folder, _, name = whole[len(self._under) :].partition("/")
+        return (folder, name) if folder in FOLDERS and name and "/" not in name else None
 
     def created(self, folder: str, name: str, inode: int) -> None:
         """A name that was not there."""

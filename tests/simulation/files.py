@@ -5,6 +5,7 @@ import io
 import os
 from collections.abc import Callable
 from pathlib import Path
+from stat import S_ISDIR
 from typing import Any
 
 from tests.simulation.disk import FOLDERS, Disk, When
@@ -19,6 +20,7 @@ class SimulatedOs:
     def __init__(self, disk: Disk) -> None:
         self.disk = self._disk = disk
         self._folders: Opened = {}
+        self._known = {str(disk.root): disk.root.name, **{f"{disk.root}/{folder}": folder for folder in FOLDERS}}
 
     def __getattr__(self, name: str) -> Any:
         assert name not in UNSIMULATED, f"os.{name}: a way to write that nothing here can tear; write it into files.py"
@@ -37,10 +39,8 @@ class SimulatedOs:
             disk.created(*place, os.fstat(fd).st_ino)
         if disk.processes.current is not None:
             disk.processes.current.fds.add(fd)
-        if os.path.isdir(path):
-            whole = os.fspath(path)
-            known = whole in {str(disk.root), *(f"{disk.root}/{folder}" for folder in FOLDERS)}
-            self._folders[fd] = os.path.basename(whole) if known else ""
+        if S_ISDIR(os.fstat(fd).st_mode):
+            self._folders[fd] = self._known.get(os.fspath(path), "")
         if when is not None:
             disk.die()
         return fd

@@ -2,7 +2,9 @@
 
 import random
 import tempfile
+from collections.abc import Iterator
 from functools import lru_cache
+from itertools import count, islice
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +28,7 @@ LIMITS = Limits(
     max_assets=32, max_busted=256, max_events=48, max_account_orders=14, max_symbol_trailing=4, max_account_trailing=2,
 )  # fmt: skip
 _MOST = 2**63 - 1
-_ACCOUNTS = 8
+_ACCOUNTS = 4
 
 Unit = np.ndarray  # COMMAND records that go into a lane together
 
@@ -38,16 +40,33 @@ def seeds() -> Catalog:
         return catalog_of(instruments(ALL), Path(folder))
 
 
+class Flow:
+    """Units without end, each made when it is first asked for: histories share them."""
+
+    def __init__(self, units: Iterator[Unit]) -> None:
+        self._units = units
+        self._made: list[Unit] = []
+
+    def first(self, count: int) -> tuple[Unit, ...]:
+        """The first so many; not to be changed."""
+        self._made += islice(self._units, max(count - len(self._made), 0))
+        return tuple(self._made[:count])
+
+
 @lru_cache(64)
-def rich(seed: int, count: int) -> tuple[Unit, ...]:
+def flow(is_plain: bool, seed: int) -> Flow:
+    """The flow of that kind and seed."""
+    return Flow(_plain(seed) if is_plain else _rich(seed))
+
+
+def _rich(seed: int) -> Iterator[Unit]:
     """Every kind of command there is, junk too. What they refer to by sequence may be another thing by then."""
     engine = Engine(LIMITS)
     stream = CommandStream(seed, ALL)
     events = engine.run(seeds().seed_commands())
     catalog = Catalog.from_events(events)
     trades = TradeLog()
-    units = []
-    for _ in range(count):
+    while True:
         command = stream.next()
         text = command.encode() if isinstance(command, str) else command
         unit, _ = decode_all(text, catalog, trades.find)
@@ -58,25 +77,24 @@ def rich(seed: int, count: int) -> tuple[Unit, ...]:
         catalog.fold_all(events)
         stream.saw(encode_all(events, catalog))
         trades.add(events)
-        units.append(unit)
-    return tuple(units)
+        yield unit
 
 
-@lru_cache(64)
-def plain(seed: int, count: int) -> tuple[Unit, ...]:
+def _plain(seed: int) -> Iterator[Unit]:
     """Orders, cancels, amends, deposits and withdrawals, each under a client id of its own and named by nothing else:
     sent twice, refused once, they come to the same."""
     dice = random.Random(seed)
     ids = dict.fromkeys(range(1, _ACCOUNTS + 1), 0)
     ts_ns = BEGIN_NS
-    rows = np.zeros(count, COMMAND)
-    for at, row in enumerate(rows):
+    for at in count():
         account = at % _ACCOUNTS + 1 if at < 3 * _ACCOUNTS else dice.randint(1, _ACCOUNTS)
         ids[account] += 1
         ts_ns += dice.choice((0, 1_000, 1_000_000_000, 600_000_000_000))
+        unit = np.zeros(1, COMMAND)
+        row = unit[0]
         row["ts_ns"], row["account"], row["client_id"], row["orig_client_id"] = ts_ns, account, ids[account], NO_ID
         _fill(row, dice, at, ids[account])
-    return tuple(rows[at : at + 1] for at in range(count))
+        yield unit
 
 
 def _fill(row: np.void, dice: random.Random, at: int, client_id: int) -> None:

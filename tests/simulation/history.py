@@ -26,9 +26,11 @@ from tests.simulation.promises import Violation
 from tests.simulation.seams import world
 from tests.simulation.stores import SimulatedLmdb
 
+DRAWS = 20  # of who runs next; whoever is found at rest is drawn again
+CALM = 12  # looks, about, that all stands still for before a history ends: what dies then is found, too
 LOOKS = 6_000  # of the scheduler with faults; then there are no more
 PATIENCE = 20_000  # looks after that: whoever is not done then is stuck
-BACKWARD_STEP_NS = 5_000_000
+BACKWARD, BACKWARD_STEP_NS = 0.002, 5_000_000
 
 
 class History:
@@ -66,8 +68,9 @@ class History:
         shares = [plan.units[at :: 1 + two] for at in range(1 + two)]
         self.clients = [ClientPart(f"feed{at}", context, share, dice, self.disk) for at, share in enumerate(shares)]
         self._parts: dict[str, Part] = {client.name: client for client in self.clients}
-        self._names = ["engine", *CONSUMERS, *(client.name for client in self.clients)]
-        self._weights = {name: dice.choice((1, 2, 5, 10)) for name in ("engine", "feed0", "feed1", *CONSUMERS)}
+        first = ("engine", *(client.name for client in self.clients))  # so that those who follow have something to do
+        chances = {**dict.fromkeys(first, (5, 10, 30)), **dict.fromkeys(CONSUMERS, (1, 2, 5, 10))}
+        self._urn = [name for name, most in chances.items() for _ in range(dice.choice(most))]
 
     # What happens.
 
@@ -108,20 +111,24 @@ class History:
 
     def _choose(self) -> str:
         """Who runs next: who has something to do, and now and then who has not."""
-        names = self._names
-        looks = self.counts["looks"]
+        urn, looks = self._urn, self.counts["looks"]
         if self._stalled:
-            names = [name for name in names if self._stalled.get(name, 0) <= looks]
-        if not names:
+            urn = [name for name in urn if self._stalled.get(name, 0) <= looks]
+        if not urn:
             self._stalled.clear()
-            names = self._names
-        weights = [self._weights[name] for name in names]
-        for _ in range(20):
-            name = self.dice.choices(names, weights)[0]
+            urn = self._urn
+        resting: set[str] = set()
+        for _ in range(DRAWS):
+            name = urn[int(self.dice.random() * len(urn))]
+            if name in resting:
+                continue
             if name not in self._alive or not self._parts[name].rests():
                 break
+            resting.add(name)
+        else:
+            self._stalled.clear()  # nobody else has anything to do
         if self.dice.random() < self.plan.stall * (not self._calm):
-            self._stalled[name] = looks + self.dice.choice((20, 100, 500))
+            self._stalled[name] = looks + self.dice.choice((10, 40, 150))
             self.counts["stalls"] += 1
         return name
 
@@ -278,7 +285,7 @@ class History:
             self._full_for -= 1
             disk.full = self._full_for > 0
         elif dice.random() < plan.full:
-            self._full_for = dice.choice((5, 20, 60))
+            self._full_for = dice.choice((5, 10, 30))
             disk.full = True
             self.counts["disk_full"] += 1
             self._say("the disk is full")
@@ -286,7 +293,7 @@ class History:
             disk.failing_sync = dice.randint(1, 6)
         if plan.map_full and dice.random() < plan.map_full:
             disk.map_full = dice.randint(1, 20)
-        if dice.randrange(500) == 0:
+        if dice.random() < BACKWARD:
             self.clock.now_ns -= BACKWARD_STEP_NS
 
     # What is noted.
@@ -323,7 +330,7 @@ class History:
     # How it ends.
 
     def _is_done(self) -> bool:
-        return all(client.done for client in self.clients) and self.dice.randrange(50) == 0
+        return all(client.done for client in self.clients) and self.dice.randrange(CALM) == 0
 
     def _come_to_rest(self) -> None:
         """No more faults: everybody runs until everything is answered, and committed by all."""

@@ -13,12 +13,12 @@ from config.context import Context
 from config.wide_commands import fill_bust
 from consumers.balances import process as balances
 from consumers.journal.process import Journal
-from consumers.journal.reader import JournalReader
 from consumers.marketdata.process import MarketData
 from consumers.orders import process as orders
 from consumers.risk.process import Risk
 from consumers.runtime import FAILURES, Loop, Pace, Then
 from consumers.settlement import process as settlement
+from consumers.source import JournalSource
 from engine.process import _Serving
 from engine.recovery import recover
 from engine.replica import Replica
@@ -268,7 +268,6 @@ class ClientPart:
         self._answered: deque[Unit] = deque(maxlen=UNSURE)
         self._trades: list[np.void] = []
         self._link: LaneClient | None = None
-        self._journal: JournalReader | None = None
         self.acknowledged = 0
 
     @property
@@ -278,8 +277,8 @@ class ClientPart:
 
     def start(self) -> None:
         """Open a lane; what was under way, or may not have been noted, goes again."""
-        self._journal = JournalReader(self._context.data)
-        self._link = LaneClient(self._context.name, self.name, self._journal.read)
+        journal = JournalSource(self._context.data)  # opened where it is asked
+        self._link = LaneClient(self._context.name, self.name, lambda seq, n: journal.reader.read(seq, n))
 
     def step(self) -> bool:
         """Send some, or take what has come."""
@@ -294,7 +293,9 @@ class ClientPart:
 
     def rests(self) -> bool:
         """See Part."""
-        return self.done
+        assert self._link is not None
+        waits = not self._ready or len(self._pending) == WINDOW
+        return self.done or (waits and self._link._reader.position >= self._link._reader.limit)
 
     def _send(self) -> bool:
         assert self._link is not None
@@ -351,7 +352,7 @@ class ClientPart:
 
     def drop(self) -> None:
         """Killed: it remembers what it has noted, which is not the last few answers."""
-        self._link = self._journal = None
+        self._link = None
         self._again(self._dice.randint(0, UNSURE))
 
 

@@ -14,9 +14,11 @@ from config.settings import (
     Settings,
     SnapshotSettings,
 )
-from tests.simulation.flows import LIMITS, Unit, plain, rich, seeds
+from tests.simulation.flows import LIMITS, Unit, flow, seeds
 
-FLOWS = 192  # different flows of a kind: making one costs as much as a history
+FLOWS, SHARED = 16, 1000  # flows of a kind for so many seeds in a row: making one costs as much as a history
+# Of a history: most are short, as whatever goes wrong does so soon; some are long enough that the ring laps.
+_UNITS, _OFTEN = (20, 24, 32, 40, 60, 100, 240), (6, 8, 8, 5, 3, 1, 1)
 CONSUMERS = ("journal", "replica", "orders", "balances", "marketdata", "settlement", "risk")
 _NO_LIMITS = RiskSettings(cancel_ratio_orders=12)
 _LIMITS = RiskSettings(max_order_lots=18, max_orders_per_s=6, cancel_ratio_orders=12, cancel_ratio_percent=60)
@@ -69,8 +71,7 @@ def plan_of(seed: int, only: str = "") -> Plan:
     mode = dice.choice(("memory", "journal", "journal", "fsync", "fsync"))
     mode = only or mode
     is_plain = dice.random() < 0.5
-    count = dice.choice((30, 30, 40, 60, 60, 80, 120, 400))
-    units = (plain if is_plain else rich)(dice.randrange(FLOWS), count)
+    units = flow(is_plain, seed // SHARED * FLOWS + dice.randrange(FLOWS)).first(dice.choices(_UNITS, _OFTEN)[0])
 
     def chance(most: float) -> float:
         share = dice.choice((0.0, 0.3, 1.0))
@@ -86,15 +87,15 @@ def plan_of(seed: int, only: str = "") -> Plan:
         plain=is_plain,
         units=units,
         snapshots=SnapshotSettings(dice.choice((20, 60, 200)), 1 << 30, dice.randint(1, 3)),
-        kill=chance(0.01),
-        doom=chance(0.03),
-        crash=chance(0.002),
-        stop=chance(0.001),
-        power=chance(0.003) if mode == "fsync" else 0.0,
-        full=chance(0.003),
-        failing=chance(0.003) if mode == "fsync" else 0.0,
-        map_full=chance(0.003),
-        client=chance(0.005),
-        stall=chance(0.01),
+        kill=chance(0.06),
+        doom=chance(0.1),
+        crash=chance(0.006),
+        stop=chance(0.004),
+        power=chance(0.02) if mode == "fsync" else 0.0,
+        full=chance(0.008),
+        failing=chance(0.01) if mode == "fsync" else 0.0,
+        map_full=chance(0.016),
+        client=chance(0.015),
+        stall=chance(0.04),
         plain_market=dice.randrange(8) == 0,
     )

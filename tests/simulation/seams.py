@@ -9,6 +9,8 @@ from types import ModuleType
 from typing import Any
 from unittest.mock import patch
 
+import numpy as np
+
 import client.python.lane_client
 import consumers.journal.listings
 import consumers.journal.packed
@@ -28,6 +30,7 @@ import ringbuf.head
 import ringbuf.lanes
 import ringbuf.ring
 import ringbuf.shm
+from ringbuf.records import RECORD_SIZE
 from tests.simulation.clock import Clock
 from tests.simulation.dying import Processes
 from tests.simulation.files import SimulatedIo, SimulatedOs
@@ -58,22 +61,6 @@ class Uncounted:
         """See consumers.metrics."""
 
 
-class NoChildren:
-    """`subprocess` for settlement: its Parquet files are written by a process that this world does not have."""
-
-    class Popen:
-        """A child that has done its work."""
-
-        def __init__(self, *_: Any, **more: Any) -> None:
-            pass
-
-        def poll(self) -> int:
-            """See subprocess.Popen."""
-            return 0
-
-        wait = poll
-
-
 class OnePid:
     """`os` for who makes numbers of its process id: the same in every run."""
 
@@ -94,6 +81,7 @@ class NoWaiting:
         return False
 
 
+_PLAIN = np.dtype((np.void, RECORD_SIZE))  # copied whole; a record is copied field by field
 Sent = Callable[[int, int, Any], None]  # (lane, index in history, commands that went in)
 
 
@@ -101,7 +89,7 @@ def _send_noted(send: Callable[..., int], sent: Sent) -> Callable[..., int]:
     def noted(producer: Any, commands: Any) -> int:
         index = producer.base + producer.produced
         fitted = send(producer, commands)
-        sent(producer.lane, index, commands[:fitted].copy())
+        sent(producer.lane, index, commands[:fitted].view(_PLAIN).copy().view(commands.dtype))
         return fitted
 
     return noted
@@ -131,7 +119,8 @@ def world(processes: Processes, clock: Clock, files: SimulatedOs, lmdb: Simulate
         (pathlib, "io", opener),
         (consumers.store, "lmdb", lmdb),
         (consumers.runtime, "ConsumerMetrics", Uncounted),
-        (consumers.settlement.process, "subprocess", NoChildren),
+        (consumers.settlement.process.Settlement, "_write_files", lambda _: None),  # for people, made of the store
+        (consumers.journal.writer, "PAUSE_S", 0),
         (consumers.journal.writer._Spare, "start", lambda spare: spare.run()),
         (consumers.journal.writer._Spare, "join", lambda spare: None),
         (engine.replica, "limits_of", lambda _: LIMITS),
