@@ -119,7 +119,6 @@ def world(processes: Processes, clock: Clock, files: SimulatedOs, lmdb: Simulate
         (pathlib, "io", opener),
         (consumers.store, "lmdb", lmdb),
         (consumers.runtime, "ConsumerMetrics", Uncounted),
-        (consumers.settlement.process.Settlement, "_write_files", lambda _: None),  # for people, made of the store
         (consumers.journal.writer, "PAUSE_S", 0),
         (consumers.journal.writer._Spare, "start", lambda spare: spare.run()),
         (consumers.journal.writer._Spare, "join", lambda spare: None),
