@@ -27,7 +27,7 @@ from config.guarded import FILE as GUARDED
 from config.guarded import write_guarded
 from consumers.journal.format import JournalError
 from consumers.journal.part import part
-from consumers.journal.reader import JournalReader
+from consumers.journal.reader import CHUNK, JournalReader
 from consumers.journal.writer import JournalWriter
 from consumers.replication import wire
 from consumers.replication.feed import LIMITS, primary_key
@@ -55,7 +55,6 @@ HANDOVER_S = 30.0  # a primary that stops is waited for so long; what it had not
 STATUS_S = 0.2
 PAUSE_S = 0.05  # more than this between two looks is this process's own pause, not the primary's silence
 SNAPSHOT_EVENTS = 250_000  # at most so many since the last snapshot: they are replayed in a takeover
-CHUNK = 65536
 NOT_LET_IN = (
     "{0} does not let this one in: it needs the primary's server.key (--key), and the primary the one of this "
     "directory, {1}/keys/curve/server.key, in its keys/curve/clients"

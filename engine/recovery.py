@@ -6,14 +6,12 @@ from pathlib import Path
 
 import numpy as np
 
-from consumers.journal.reader import JournalReader
+from consumers.journal.reader import CHUNK, JournalReader
 from engine.fold import HistoryError, fold
 from engine.mixing import secret_seed
 from engine.snapshots import newest_good
 from engine.state import Limits, State
 from ringbuf.ring import Ring
-
-CHUNK = 8192
 
 
 class RecoveryError(Exception):

@@ -10,7 +10,7 @@ import numpy as np
 
 from config.settings import Settings
 from consumers.journal.format import JournalError, journal_folder
-from consumers.journal.reader import JournalReader
+from consumers.journal.reader import CHUNK, JournalReader
 from consumers.journal.repair import recover, secure
 from consumers.replication.status import FEED_CURSOR
 from engine.snapshots import lanes_at
@@ -25,7 +25,6 @@ from ringbuf.shm import SegmentError
 GATE, GATE_REQUIRED = "journal", FEED_CURSOR  # whose cursor the engine waits for; where a follower is required
 # Lanes that keep their number for good, as it stands in every event's session.
 LANES = ("engine", "entry", "risk", "balances")
-_CHUNK = 65536
 _AT_WORK = (CursorState.RUNNING, CursorState.CATCHING_UP)
 
 
@@ -112,7 +111,7 @@ def lane_bases(data: Path, lanes: int) -> np.ndarray:
         bases[: len(answered)] = answered[:lanes]
         seq = at + 1
         while seq <= last:
-            events = journal.read(seq, min(_CHUNK, last - seq + 1))
+            events = journal.read(seq, min(CHUNK, last - seq + 1))
             answered = events["session"][events["flags"] & FLAG_LAST != 0] >> 24
             counts = np.bincount(answered, minlength=lanes)
             bases += counts[:lanes]

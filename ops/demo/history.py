@@ -10,11 +10,10 @@ from numpy.typing import NDArray
 
 from config.catalog import Catalog
 from config.json_events import encode
-from consumers.journal.reader import JournalReader
+from consumers.journal.reader import CHUNK, JournalReader
 from engine.core import Engine
 from ringbuf.codes import EventType, Side
 
-CHUNK = 65536
 # (symbol, side of the taker, price, qty, taker's (account, client id), maker's)
 Trade = tuple[str, str, str, str, tuple[int, int], tuple[int, int]]
 

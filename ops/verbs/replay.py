@@ -6,15 +6,13 @@ from typing import Any
 
 from config.errors import ConfigError
 from consumers.journal.format import JournalError
-from consumers.journal.reader import JournalReader
+from consumers.journal.reader import CHUNK, JournalReader
 from consumers.runtime import BULK_CONSUMERS
 from consumers.store import StoreError, StoreView, move_aside
 from consumers.stored import store_path
 from ops.output import print_json, say
 from ops.run_file import live_run
 from ringbuf.cuts import cuts
-
-CHUNK = 65_536
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
