@@ -367,7 +367,7 @@ class History:
         assert memory is not None
         lanes = _lines(memory._lanes.segment, memory._lanes.lanes)[1:]  # the engine's own has the listings
         pending = bool((lanes["produced"] != lanes["consumed"]).any())
-        return not pending and all(part.committed == published for part in self.consumers.values())
+        return not pending and all(part.committed == published and part.rests() for part in self.consumers.values())
 
     def _compare_states(self) -> None:
         """Engine and replica hold the same state."""

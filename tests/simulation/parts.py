@@ -73,10 +73,12 @@ class ConsumerPart:
         self.name = name
         self._context = context
         self._dice = dice
+        self._begins = False  # it has not found nothing to do since its start: what was left to do it does then
         self.loop: Loop | None = None
 
     def start(self) -> None:
         """See Part."""
+        self._begins = True
         if self.name == "journal":
             syncs = self._context.settings.engine.durability == "fsync"
             pace = Pace("futex", 256, self._context.settings.journal.sync_us * 1000 if syncs else 0)
@@ -93,13 +95,15 @@ class ConsumerPart:
         )
         most = max(self._dice.choice((1, 12, 40, 256, 256)), self.loop.pending + 1)
         self.loop.pace = Pace("futex", most, commit_ns, 1_000_000_000)
-        return self.loop.step() in (Then.STEP, Then.GATHER)
+        then = self.loop.step()
+        self._begins = self._begins and then is not Then.WAIT
+        return then in (Then.STEP, Then.GATHER)
 
     def rests(self) -> bool:
         """See Part."""
         assert self.loop is not None and self.loop.source is not None
         source = self.loop.source
-        return not self.loop.pending and source.position >= source.limit
+        return not self._begins and not self.loop.pending and source.position >= source.limit
 
     def tell(self) -> None:
         """SIGTERM."""
