@@ -55,8 +55,9 @@ class SharedMemory:
             last = journal.last
         ring = settings.ring
         with ThreadPoolExecutor(1, "lane-bases") as counting:
-            bases = counting.submit(lane_bases, data, ring.lanes)
+            counted = counting.submit(lane_bases, data, ring.lanes)
             meanwhile()
+        bases = counted.result()  # before anything is made: what is damaged leaves no shared memory behind
         required = settings.standby.required
         gate = GATE_REQUIRED if required else GATE
         events = Ring.create(
@@ -65,7 +66,7 @@ class SharedMemory:
         if required:  # what the journal has is safe once the follower says that it has it, too
             events.set_durable(0)
         market = Ring.create(f"/{name}.market", ring.market_capacity, "market", epoch, durability)
-        lanes = Lanes.create(f"/{name}.lanes", ring.lanes, ring.lane_capacity, epoch, names=LANES, bases=bases.result())
+        lanes = Lanes.create(f"/{name}.lanes", ring.lanes, ring.lane_capacity, epoch, names=LANES, bases=bases)
         return cls(name, data, events, market, lanes)
 
     def is_ready(self, spec: ProcessSpec, pid: int) -> bool:

@@ -5,12 +5,8 @@ from collections.abc import Generator
 
 import pytest
 
-LONGEST = (
-    "tests/engine/test_bounds.py",
-    "tests/e2e/",
-    "tests/faults/",
-    "tests/ops/",
-)  # they take long
+# Whose files take a minute or two.
+LONGEST = ("tests/engine/test_bounds.py", "tests/e2e/", "tests/faults/", "tests/ops/")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
