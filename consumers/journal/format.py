@@ -77,8 +77,16 @@ SEAL = np.dtype(
         ("crc", "<u4"),  # CRC-32C, as of a record
     ]
 )
-_HEADER = struct.Struct("<8s5q32s32s")  # these two once more: fields of an array take longer
-_SEAL = struct.Struct("<8sqq32s72x")  # the CRC left zero
+
+
+def _struct_of(dtype: np.dtype) -> struct.Struct:
+    """The same layout for one record at a time, which an array's fields take longer for."""
+    codes = {"i8": "q", "u4": "I"}
+    kinds = (dtype[name] for name in dtype.names or ())
+    return struct.Struct("<" + "".join(codes.get(kind.str[1:], f"{kind.itemsize}s") for kind in kinds))
+
+
+_HEADER, _SEAL = _struct_of(HEADER), _struct_of(SEAL)
 assert SEAL.itemsize == RECORD_SIZE == _SEAL.size
 assert HEADER.itemsize == _HEADER.size
 assert HEADER.itemsize == 8 * 6 + 2 * CHAIN_SIZE
@@ -166,7 +174,7 @@ def header_of(epoch: int, first_seq: int, blocks: int, chain: bytes) -> SegmentH
 
 def seal_of(first_seq: int, epoch: int, chain: bytes) -> np.ndarray:
     """The 128-byte seal (shape (1,), dtype SEAL) of a full block; its CRC still to be filled."""
-    return np.frombuffer(bytearray(_SEAL.pack(SEAL_MAGIC, first_seq, epoch, chain)), SEAL)
+    return np.frombuffer(bytearray(_SEAL.pack(SEAL_MAGIC, first_seq, epoch, chain, b"", 0)), SEAL)
 
 
 def begin_block(chain: bytes) -> "blake3":
