@@ -15,6 +15,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 SUITE = ("tests/engine/test_cases.py", "tests/engine/test_prices.py", "tests/engine/test_model.py")
+# Interpreted kernels are slow: these of the model's streams, all of them with --long.
+PART = ("-k", "not test_model or tight or stream[0] or stream[1] or stream[2] or stream[3]")
 WRONG = """
 import tests.engine.interpreted
 from engine.core import Engine
@@ -56,8 +58,9 @@ def test_interpreted_kernels_refuse_what_is_not_there(line: str, said: str) -> N
     assert done.returncode == 1 and "AssertionError: " in done.stderr and said in done.stderr, done.stderr
 
 
-def test_slots_and_addresses_are_sound_in_the_model_suite() -> None:
-    done = run("-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-p", "tests.engine.interpreted", *SUITE)
+@pytest.mark.parametrize("part", [PART, pytest.param((), marks=pytest.mark.long)], ids=["part", "all"])
+def test_slots_and_addresses_are_sound_in_the_model_suite(part: tuple[str, ...]) -> None:
+    done = run("-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-p", "tests.engine.interpreted", *SUITE, *part)
     assert done.returncode == 0, done.stdout[-4000:]
 
 
