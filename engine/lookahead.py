@@ -51,6 +51,7 @@ PLACE, CANCEL, AMEND = int(Op.PLACE), int(Op.CANCEL), int(Op.AMEND)
 LINE = 64
 ACCOUNT_SIZE, BALANCE_SIZE = 64, BALANCE.itemsize
 CHILDREN_AT = NODE.fields["children"][1]  # type: ignore[index]
+ALL_PAGES = 11  # more than a tree is high
 HOT_LINES = 4  # of an instrument: its terms and its book's sides
 
 
@@ -101,6 +102,15 @@ def page_below(state, page, key, steps):
 
 
 @inline
+def level_of(state, root, key):
+    """The level of a price; 0 where there is none."""
+    page = page_below(state, root, key, ALL_PAGES)
+    if page == 0 or (shift_right(node_at(state, page).bits, key & 63) & 1) == 0:
+        return 0
+    return node_at(state, page).children[key & 63] * 1
+
+
+@inline
 def _look_at_place(state, command, step):
     symbol = command.symbol * 1
     side = command.side * 1
@@ -128,10 +138,9 @@ def _look_at_place(state, command, step):
         if page != 0:
             ask_page(state, page, key, node_at(state, root).height - (step - 2))
         return
-    page = page_below(state, root, key, 11)
-    if page == 0 or (shift_right(node_at(state, page).bits, key & 63) & 1) == 0:
+    level = level_of(state, root, key)
+    if level == 0:
         return
-    level = node_at(state, page).children[key & 63] * 1
     if step == 5:
         prefetch_write(state.levels + level * LEVEL_SIZE)
     else:

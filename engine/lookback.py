@@ -22,9 +22,10 @@ from engine.lookahead import (
     ask_client,
     ask_order,
     ask_page,
+    level_of,
     page_below,
 )
-from engine.memory import load_i64, low_u32, shift_right
+from engine.memory import load_i64, low_u32
 from engine.state import LEVEL_SIZE, STATE_TYPE, account_at, instrument_at, level_at, node_at, order_at, side_at
 from ringbuf.atomics import prefetch_write
 from ringbuf.codes import EventType, Side
@@ -35,7 +36,6 @@ from ringbuf.records import EVENT, RECORD_SIZE
 STEPS, SPACING = 4, 12  # events between two steps
 FIRST = STEPS * SPACING  # ahead of the one that is applied
 READ_AHEAD = FIRST + SPACING  # the records themselves
-ALL_PAGES = 11  # more than a tree is high
 ACCEPTED, TRADE = int(EventType.ACCEPTED), int(EventType.TRADE)
 CANCELLED, AMENDED = int(EventType.CANCELLED), int(EventType.AMENDED)
 BUY = int(Side.BUY)
@@ -50,15 +50,6 @@ def _ask_held(state, account, symbol, side):
     if side == BUY:
         asset = instrument.quote * 1
     prefetch_write(state.balances + balance_home(state, account, asset) * BALANCE_SIZE)
-
-
-@inline
-def _leaf(state, root, key):
-    """The page that has the level of a price; 0 where there is none."""
-    page = page_below(state, root, key, ALL_PAGES)
-    if page == 0 or (shift_right(node_at(state, page).bits, key & 63) & 1) == 0:
-        return 0
-    return page
 
 
 @inline
@@ -83,9 +74,8 @@ def _look_at_place(state, event, step):
                 if below != 0:
                     ask_page(state, below, key, 0)
     elif root != 0:
-        page = _leaf(state, root, key)
-        if page != 0:
-            level = node_at(state, page).children[key & 63] * 1
+        level = level_of(state, root, key)
+        if level != 0:
             if step == 2:
                 prefetch_write(state.levels + level * LEVEL_SIZE)
             else:
