@@ -1,0 +1,108 @@
+"""Kafka in KRaft mode: one node that is broker and controller. Its jars come by Maven."""
+
+import functools
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from tests.servers.base import HOST, Server, free_port
+from tests.servers.found import CannotBuild, built, lacking, program, run
+
+RECIPE = Path(__file__).parent / "recipes" / "kafka" / "pom.xml"
+CLUSTER_ID = "bWF0Y2hsaW5lLXRlc3RzMQ"  # any 16 bytes in base64
+
+# One node: everything that is replicated has one replica.
+PROPERTIES = """\
+process.roles=broker,controller
+node.id=1
+controller.quorum.bootstrap.servers={host}:{controller}
+listeners=PLAINTEXT://{host}:{port},CONTROLLER://{host}:{controller}
+advertised.listeners=PLAINTEXT://{host}:{port},CONTROLLER://{host}:{controller}
+controller.listener.names=CONTROLLER
+inter.broker.listener.name=PLAINTEXT
+listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT
+log.dirs={data}
+offsets.topic.replication.factor=1
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+share.coordinator.state.topic.replication.factor=1
+share.coordinator.state.topic.min.isr=1
+group.initial.rebalance.delay.ms=0
+auto.create.topics.enable=false
+"""
+
+
+@functools.cache
+def missing() -> str:
+    """What is not here of Kafka; fetches it where it can be had."""
+    if lacks := lacking({"java": "JDK 17 or newer", "mvn": "Debian's maven"}, "confluent_kafka"):
+        return lacks
+    try:
+        jars()
+    except CannotBuild as why:
+        return f"Kafka can't be had: {why}"
+    return ""
+
+
+def start(folder: Path, options: Sequence[str] = ()) -> "Kafka":
+    """A broker without topics; options are lines of server.properties."""
+    return Kafka(folder, options).start()
+
+
+def jars() -> Path:
+    """The folder of its jars."""
+    return built("kafka", RECIPE.read_text(), _fetch) / "lib"
+
+
+def _fetch(folder: Path) -> None:
+    shutil.copy(RECIPE, folder)
+    goal = ["dependency:copy-dependencies", "-DincludeScope=runtime", "-DoutputDirectory=lib"]
+    run(program("mvn"), "--quiet", "--batch-mode", *goal, cwd=folder)
+
+
+class Kafka(Server):
+    """One broker, with the controller in the same process."""
+
+    name = "kafka"
+
+    def __init__(self, folder: Path, options: Sequence[str] = ()) -> None:
+        super().__init__(folder, options)
+        self.controller_port = free_port()
+
+    @property
+    def url(self) -> str:
+        return f"kafka://{self.address}?topic_prefix=ml"
+
+    @property
+    def address(self) -> str:
+        """As `bootstrap.servers` takes it."""
+        return f"{HOST}:{self.port}"
+
+    def prepare(self) -> None:
+        lines = PROPERTIES.format(host=HOST, port=self.port, controller=self.controller_port, data=self.data)
+        (self.folder / "server.properties").write_text("\n".join([lines, *self.options, ""]))
+        self.run_tool(
+            *(*self._java(), "kafka.tools.StorageTool", "format", "--standalone"),
+            *("-t", CLUSTER_ID, "-c", "server.properties"),
+        )
+
+    def command(self) -> list[str]:
+        return [*self._java(), "kafka.Kafka", "server.properties"]
+
+    def connect(self) -> Any:
+        from confluent_kafka.admin import AdminClient
+
+        return AdminClient({"bootstrap.servers": self.address, "log_level": 0})
+
+    def answers(self) -> bool:
+        from confluent_kafka import KafkaException
+
+        try:
+            return bool(self.connect().list_topics(timeout=2).brokers)
+        except KafkaException:
+            return False
+
+    @staticmethod
+    def _java() -> list[str]:
+        return [program("java"), "-Xmx512m", "-XX:-UsePerfData", "-cp", f"{jars()}/*"]
