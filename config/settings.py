@@ -5,6 +5,7 @@ means stands beside it; which values a host wants stands in `config/laptop.toml`
 """
 
 import dataclasses
+import re
 import tomllib
 import types
 import typing
@@ -35,6 +36,10 @@ BOUNDS = {
     "journal.blocks": (1, 1 << 16),
     "consumers.map_gb": (1, 1 << 15),
 }
+SINK_NAME = re.compile(r"[a-z0-9_-]{1,27}")
+SINK_NAME_PREFIX = re.compile(r"[A-Za-z0-9._-]{1,48}")
+SINK_TABLES = ("events", "trades", "orders", "ledger")
+SINK_PREFIX = "sink-"  # of its consumer's name
 SINK_KINDS = ("redis", "mysql", "postgresql", "mongodb", "kafka", "parquet", "webhook")
 
 
@@ -136,11 +141,21 @@ class RiskSettings:
 
 @dataclass(frozen=True)
 class SinkSettings:
-    """One outside store; its consumer is called sink-NAME."""
+    """One outside store; its consumer is called sink-NAME. What a kind has no use for is refused: see docs/sinks.md.
+
+    prefix: of topics, keys and collections. tables: what SQL stores keep, of events, trades, orders, ledger.
+    format: of Kafka's values, json or binary (128-byte records). keep: entries of a Redis stream, 0 = all.
+    batch: events a write at most, 0 = as its kind does best.
+    """
 
     name: str = ""
     kind: str = ""
     url: str = ""
+    prefix: str = "matchline"
+    tables: str = "events,trades"
+    format: str = "json"
+    keep: int = 0
+    batch: int = 0
 
 
 @dataclass(frozen=True)
@@ -272,11 +287,29 @@ def _check(settings: Settings) -> None:
         raise ConfigError("engine.durability", "expected journal or fsync where standby.required is true, not 'memory'")
     names = [sink.name for sink in settings.sinks]
     for number, sink in enumerate(settings.sinks):
-        if not sink.name or names.count(sink.name) > 1:
-            raise ConfigError(f"sink[{number}].name", f"expected a name that no other sink has, not {sink.name!r}")
-        _one_of(f"sink[{number}].kind", sink.kind, SINK_KINDS)
-        if not sink.url:
-            raise ConfigError(f"sink[{number}].url", "expected a URL")
+        _check_sink(f"sink[{number}]", sink, names)
+
+
+def _check_sink(where: str, sink: SinkSettings, names: list[str]) -> None:
+    """What is the same for all kinds; the rest its own module checks."""
+    if not SINK_NAME.fullmatch(sink.name):
+        raise ConfigError(f"{where}.name", f"expected 1 to 27 of a-z, 0-9, - and _, not {sink.name!r}")
+    if names.count(sink.name) > 1:
+        raise ConfigError(f"{where}.name", f"expected a name that no other sink has, not {sink.name!r}")
+    _one_of(f"{where}.kind", sink.kind, SINK_KINDS)
+    if not sink.url:
+        raise ConfigError(f"{where}.url", "expected a URL")
+    if not SINK_NAME_PREFIX.fullmatch(sink.prefix):
+        raise ConfigError(f"{where}.prefix", f"expected 1 to 48 of a-z, A-Z, 0-9, -, _ and ., not {sink.prefix!r}")
+    _one_of(f"{where}.format", sink.format, ("json", "binary"))
+    tables = sink.tables.split(",")
+    if not sink.tables or len(set(tables)) < len(tables):
+        raise ConfigError(f"{where}.tables", f"expected tables with commas between, each once, not {sink.tables!r}")
+    for table in tables:
+        _one_of(f"{where}.tables", table, SINK_TABLES)
+    for key, most in (("keep", 1 << 40), ("batch", 1 << 16)):
+        if not 0 <= getattr(sink, key) <= most:
+            raise ConfigError(f"{where}.{key}", f"expected 0 to {most}, not {getattr(sink, key)}")
 
 
 def _one_of(name: str, value: str, allowed: tuple[str, ...]) -> None:

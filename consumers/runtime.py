@@ -38,14 +38,25 @@ log = logging.getLogger(__name__)
 ATTACH_SECONDS = 10  # how long a consumer waits for the event ring to be made
 DRAIN_SECONDS = 3  # at a stop: how long what is published may take to become durable
 CHECK_NS = 200_000_000  # how often parent and ring are looked at
+AGAIN_S = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)  # how long after an `Away` it is tried again, the last one from then on
 
 
 class ConsumerError(Exception):
     """The consumer cannot go on; the message says why. The process ends with 1 and is started anew."""
 
 
+class Away(Exception):
+    """What a consumer writes to can't be had now: it is closed, and opened again later, for as long as it takes.
+
+    `open` and `commit` may raise it. What was applied and not committed is read again.
+    """
+
+
 class Consumer(Protocol):
-    """What a consumer gives to the runtime. One that has an attribute `leaves` ends its run at once by setting it."""
+    """What a consumer gives to the runtime. One that has an attribute `leaves` ends its run at once by setting it.
+
+    One that raises `Away` has an attribute `remembered`: the sequence to be shown until it can say its own.
+    """
 
     name: str
 
@@ -71,13 +82,14 @@ class Pace:
 
     It commits after ``batch_events`` events, or when the last commit is ``commit_ns`` ago (0 = after each batch that
     is there): so a lone event is committed at once, and a stream in larger steps. A consumer may carry its own as
-    attribute ``pace``.
+    attribute ``pace``. At a stop it takes everything that is published, or what it can in ``drain_s``.
     """
 
     wait: str = "futex"
     batch_events: int = 8192
     commit_ns: int = 0
     idle_ns: int = 50_000_000
+    drain_s: float = float("inf")
 
 
 # What ends a consumer's process by name; anything else is a fault of the program and shows its traceback.
@@ -146,6 +158,8 @@ class Loop:
         self._match: list[np.ndarray] = []
         self.pending = 0  # events applied and not yet committed
         self._commit_ns = self._idle_ns = self._check_ns = 0  # when each was last done
+        self._tries = 0  # since it was last not away
+        self._again_ns = 0
 
     def start(self) -> None:
         """Attach, open, agree on where to begin."""
@@ -155,7 +169,17 @@ class Loop:
         self._cursor = self.ring.cursor(self.consumer.name, gates=self.gates)
         self._cursor.beat(CursorState.STARTING, CursorSource.NONE)
         self._metrics = ConsumerMetrics(self.context.name, self.context.data, self.consumer.name)
-        self.committed = self._open_consumer()
+        self._cursor.set(getattr(self.consumer, "remembered", self._cursor.sequence))
+        self._begin()
+
+    def _begin(self) -> None:
+        """Open and agree on where to begin, or be away."""
+        assert self._cursor is not None
+        try:
+            self.committed = self._open_consumer()
+        except Away as why:
+            self._leave(why)
+            return
         self._cursor.set(self.committed)  # a kill between commit and cursor may have left it behind
         self.source = LiveSource(
             self.ring, self._cursor, self.context.data, self.committed, self.pace.wait, ahead=self.ahead
@@ -184,19 +208,62 @@ class Loop:
             refuse_what_was_removed(journal, committed)
         return committed
 
+    def _leave(self, why: Away) -> None:
+        """Close what is away; nothing that is not committed is kept."""
+        again_s = AGAIN_S[min(self._tries, len(AGAIN_S) - 1)]
+        log.warning(
+            "%s: away after sequence %d, tried again in %.1f s: %s", self.consumer.name, self.committed, again_s, why
+        )
+        self._tries += 1
+        self._again_ns = time.monotonic_ns() + int(again_s * 1e9)
+        self._opened = False
+        self.consumer.close()
+        if self.source is not None:
+            self.source.close()
+            self.source = None
+        self.pending = 0
+        self._match.clear()
+        self._beat()
+
     def turn(self) -> None:
         """One step after another, until told to stop and drained."""
-        assert self.source is not None
         while not getattr(self.consumer, "leaves", False) and (then := self.step()) is not Then.END:
             if then is Then.GATHER:  # a wake for each event would cost more than it brings
                 time.sleep(max(self._commit_ns + self.pace.commit_ns - time.monotonic_ns(), 0) / 1e9)
             elif then is Then.WAIT:
-                self.source.wait(self._patience_ns())
+                if self.source is None:
+                    time.sleep(self._patience_ns() / 1e9)
+                else:
+                    self.source.wait(self._patience_ns())
 
     def step(self) -> Then:
         """A batch, if there is one; a commit, if one is due; what is to be done now and then. Never waits."""
+        if self.source is None:
+            return self._step_away()
+        try:
+            return self._step_there()
+        except Away as why:
+            self._leave(why)
+            return Then.WAIT
+
+    def _step_away(self) -> Then:
+        """Where it is time, try again."""
+        now_ns = time.monotonic_ns()
+        if self._told:
+            return Then.END
+        if now_ns - self._check_ns >= CHECK_NS:
+            self._check_ns = now_ns
+            self._look_around()
+        if now_ns < self._again_ns:
+            return Then.WAIT
+        self._begin()
+        return Then.WAIT if self.source is None else Then.STEP
+
+    def _step_there(self) -> Then:
         assert self.source is not None
         now_ns = time.monotonic_ns()  # a wall clock may step back, and nothing would be due for as long
+        if self._told and self._late():
+            return Then.END
         events = self.source.next(self.pace.batch_events - self.pending)
         if events is not None:
             self.pending += len(events)
@@ -238,6 +305,7 @@ class Loop:
         assert self._cursor is not None and self._metrics is not None
         self.consumer.commit(sequence)
         self.committed = sequence
+        self._tries = 0
         self._cursor.set(sequence)
         now_ns = time.time_ns()
         self._metrics.committed(sequence, np.concatenate(self._match), now_ns)
@@ -245,7 +313,10 @@ class Loop:
         self._beat()
 
     def _beat(self) -> None:
-        assert self._cursor is not None and self.source is not None
+        assert self._cursor is not None
+        if self.source is None:
+            self._cursor.beat(CursorState.AWAY, CursorSource.NONE)
+            return
         if self._told:
             state = CursorState.STOPPING
         elif self.source.kind == CursorSource.JOURNAL:
@@ -270,6 +341,11 @@ class Loop:
             self._stop_at = self.ring.published
             self._stop_deadline = time.monotonic() + DRAIN_SECONDS
         return self.committed >= self._stop_at or time.monotonic() > self._stop_deadline
+
+    def _late(self) -> bool:
+        """The time for draining is over. What is pending is read again at the next start."""
+        self._drained()
+        return time.monotonic() > self._stop_deadline - DRAIN_SECONDS + self.pace.drain_s
 
     def on_signal(self, number: int, frame: FrameType | None) -> None:
         """Signal handler."""

@@ -24,6 +24,7 @@ import numpy as np
 from consumers.journal.prune import Pruner
 from consumers.journal.reader import JournalReader
 from consumers.runtime import ConsumerError, attach_ring, run
+from consumers.sinks.configured import standing
 from engine.fold import HistoryError, fold
 from engine.limits import limits_of
 from engine.mixing import secret_seed
@@ -75,7 +76,7 @@ class Replica:
         self._saved_at = time.monotonic()
         self._ring = attach_ring(context.name)
         how = context.settings.journal.behind_snapshots
-        self._pruner = Pruner(self._data, self._epoch, how, lambda: cursors_of(self._ring))
+        self._pruner = Pruner(self._data, self._epoch, how, lambda: cursors_of(self._ring) | standing(self._data))
         return self._saved_seq
 
     def apply(self, events: np.ndarray) -> None:

@@ -1,12 +1,14 @@
 """One look at a running pipeline: processes from run.json and /proc, sequences from shared memory."""
 
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from config.errors import ConfigError
+from config.settings import SINK_PREFIX
 from consumers.replication.status import FEED_CURSOR, standing
+from consumers.sinks.status import read_status
 from ops.host import TICKS_PER_S, cpu_ticks, pss_bytes
 from ops.run_file import RunFile, require_run
 from ringbuf.cursor import CursorSource, CursorState, CursorView
@@ -88,11 +90,15 @@ class Look:
             "why": row.why,
         }
 
-    @staticmethod
-    def _consumer(cursor: CursorView, published: int, before: Sample, now: Sample, seconds: float) -> dict[str, Any]:
-        """seq, lag (0 = caught up, null = nobody owns the cursor), state, source, rate."""
+    def _consumer(
+        self, cursor: CursorView, published: int, before: Sample, now: Sample, seconds: float
+    ) -> dict[str, Any]:
+        """seq, lag (0 = caught up, null = nobody owns the cursor), state, source, rate; a sink's errors, too."""
         moved = now.sequences.get(cursor.name, 0) - before.sequences.get(cursor.name, 0)
+        is_sink = cursor.name.startswith(SINK_PREFIX)
+        fares = asdict(read_status(self.data, cursor.name.removeprefix(SINK_PREFIX))) if is_sink else {}
         return {
+            **{name: fares[name] for name in ("errors", "retries", "dead_letters", "why") if name in fares},
             "seq": cursor.sequence,
             "lag": max(published - cursor.sequence, 0) if cursor.alive else None,
             "state": CursorState(cursor.state).name.lower() if cursor.alive else "down",
@@ -147,8 +153,9 @@ def table(report: dict[str, Any]) -> str:
         cursor = report["consumers"].get(name)
         seq = f"{cursor['seq']:,}" if cursor else "-"
         lag = "-" if cursor is None or cursor["lag"] is None else f"{cursor['lag']:,}"
-        source = cursor["source"] if cursor else ""
-        why = f"  ({row['why']})" if row["why"] else ""
+        source = (cursor["state"] if cursor["state"] == "away" else cursor["source"]) if cursor else ""
+        said = row["why"] or (cursor["why"] if cursor and cursor.get("retries") else "")
+        why = f"  ({said})" if said else ""
         lines.append(
             f"{name:<12} {row['pid'] or '-':>8} {row['cpu']:>6.1%} {row['pss_bytes'] / 1e6:>6.0f} {row['state']:<12} "
             f"{row['restarts']:>8} {seq:>14} {lag:>10} {source}{why}"

@@ -18,13 +18,14 @@ from config.settings import Settings, load
 from consumers.journal.format import JournalError
 from consumers.journal.prune import prepare
 from consumers.replication.term import DEPOSED, STANDBY, TermError, read_term
+from consumers.sinks.configured import remember
 from ops import signals
 from ops.compiling import compile_kernels
 from ops.cpus import cores_for
 from ops.locks import lock_data, lock_name
 from ops.memory import SharedMemory
 from ops.output import say
-from ops.processes import ProcessSpec, present
+from ops.processes import ProcessSpec, present, sink_processes
 from ops.run_file import PORTS, ProcessRow, RunFile, live_run
 from ops.supervisor import SIGNALS, StartFailed, Supervisor, load_processes
 from ringbuf.shm import SegmentError, process_start
@@ -91,14 +92,14 @@ class Plan:
             port_base=self.port_base,
             instruments=str(self.instruments.resolve()),
             config=str(self.config.resolve()) if self.config else "",
-            settings=dataclasses.asdict(self.settings),
+            settings=dataclasses.asdict(dataclasses.replace(self.settings, sinks=())),  # their URLs hold passwords
             supervisor=ProcessRow(pid=os.getpid(), start=process_start(os.getpid())),
         )
 
     def processes(self) -> tuple[ProcessSpec, ...]:
         """Every process that it has."""
         is_wanted = self.settings.standby.host or read_term(self.data).where
-        return present(wanted=("standby",) if is_wanted else ())
+        return present(wanted=("standby",) if is_wanted else ()) + sink_processes(self.settings.sinks)
 
 
 def plan_for(
@@ -120,6 +121,7 @@ def serve(plan: Plan, ready: Callable[[dict[str, Any]], None], processes: Sequen
         if missing:
             say(f"without {', '.join(missing)}")
         prepare(plan.data, plan.settings.journal.behind_snapshots, plan.settings.journal.archive)
+        remember(plan.data, plan.settings.sinks)
         with signals.blocked(SIGNALS):  # what comes from here on is heard by the supervisor
             compile_kernels(specs, say)
             memory = SharedMemory.open(plan.name, plan.data, plan.settings, lambda: load_processes(specs))
@@ -157,7 +159,9 @@ def refuse_other_roles(plan: Plan) -> None:
 def refuse_what_is_missing(settings: Settings) -> None:
     """ConfigError for what can be written down but not done by this version: silence would look like consent."""
     if settings.sinks:
-        raise ConfigError("sink", "this version feeds no outside stores: remove the [[sink]] tables")
+        from consumers.sinks.kinds import check_sinks  # it loads the clients
+
+        check_sinks(settings.sinks)
     from config.curve import needs_curve  # it loads zmq, which most verbs have no need of
 
     if needs_curve(settings.ports.host):

@@ -6,10 +6,12 @@ calls once before the forks so that no process compiles anything.
 
 import importlib
 import importlib.util
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
+from config.settings import SINK_PREFIX, SinkSettings
 from consumers.replication.status import FEED_CURSOR
 
 if TYPE_CHECKING:
@@ -26,6 +28,7 @@ class ProcessSpec:
     cursor: the name of its cursor on the event ring, empty where it has none.
     standby: the process that goes on in its place when it ends, called by SIGUSR1; it is forked anew then.
     only_where: the settings' section that has to ask for it, empty where it always runs.
+    sink: the configured sink that it feeds, empty where it is none's.
     """
 
     name: str
@@ -34,6 +37,7 @@ class ProcessSpec:
     cursor: str = ""
     standby: str = ""
     only_where: str = ""
+    sink: str = ""
 
     def module_name(self) -> str:
         """The module part of the target."""
@@ -42,7 +46,8 @@ class ProcessSpec:
     def entry_point(self) -> "Callable[[Context], int]":
         """The imported main function."""
         module, _, function = self.target.partition(":")
-        return getattr(importlib.import_module(module), function)
+        main = getattr(importlib.import_module(module), function)
+        return partial(main, name=self.sink) if self.sink else main
 
 
 PROCESSES: tuple[ProcessSpec, ...] = (
@@ -64,6 +69,16 @@ def present(specs: tuple[ProcessSpec, ...] = PROCESSES, wanted: Collection[str] 
     """The rows of the table whose module is part of this version, and which run always or are `wanted`."""
     asked = (spec for spec in specs if not spec.only_where or spec.only_where in wanted)
     return tuple(spec for spec in asked if _is_there(spec.module_name()))
+
+
+def sink_processes(sinks: Iterable[SinkSettings]) -> tuple[ProcessSpec, ...]:
+    """One more row for each configured sink."""
+    return tuple(
+        ProcessSpec(
+            SINK_PREFIX + sink.name, "consumers.sinks.process:main", 2, cursor=SINK_PREFIX + sink.name, sink=sink.name
+        )
+        for sink in sinks
+    )
 
 
 def _is_there(module: str) -> bool:

@@ -151,12 +151,13 @@ def journal_step(subject: Subject, reader: JournalReader) -> Step:
     for seq in subject.seqs:
         segment, offset = reader.locate(seq)
         places.append({"seq": seq, "segment": segment, "offset": offset})
+    from ops.sinks import rows_of  # it loads the stores' clients
+
     return {
         "name": "trade log",
         "owner": "journal",
         "journal": places,
-        "sinks": [],
-        "sinks_note": "no sink is configured",
+        "sinks": rows_of(subject.data, reader.epoch, subject.seqs),
     }
 
 

@@ -25,6 +25,7 @@ class CursorState(IntEnum):
     CATCHING_UP = 3
     STOPPING = 4
     FAILED = 5
+    AWAY = 6  # at work, while what it writes to is not
 
 
 class CursorSource(IntEnum):

@@ -46,6 +46,10 @@ def run(args: argparse.Namespace) -> int:
         seq, checks = reconcile(args.data, limits_of(args.data), args.wait if running else 0.0)
     except JournalError as error:
         seq, checks = 0, [Check("journal", False, str(error))]
+    if any((args.data / "sinks").glob("*.json")):
+        from ops.sinks import check_sinks
+
+        checks += check_sinks(args.data)
     ok = all(check.ok for check in checks)
     if args.json:
         print_json({"seq": seq, "ok": ok, "checks": [vars(check) for check in checks]})

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from config.errors import ConfigError
+from config.settings import SINK_PREFIX
 from consumers.journal.format import JournalError
 from consumers.journal.reader import CHUNK, JournalReader
 from consumers.runtime import BULK_CONSUMERS
@@ -70,16 +71,29 @@ def rebuild(data: Path, seq: int) -> dict[str, Any]:
     return {"seq": seq, "state_hash": engine.state_hash(), "open_orders": open_orders, "whole": whole}
 
 
+def resend_to_sink(data: Path, consumer: str, first: int) -> dict[str, Any]:
+    """Put what a sink lacks, running or not. Raises StoreError where it can't be had."""
+    from consumers.sinks.target import TargetAway
+    from ops.sinks import resend as put_missing
+
+    try:
+        return put_missing(data, consumer, first)
+    except TargetAway as why:
+        raise StoreError(f"{consumer} can't be had: {why}") from why
+
+
 def resend(data: Path, consumer: str, first: int | None) -> dict[str, Any]:
     """Let a stored consumer take its events again at the next start: {consumer, from, kept}.
 
     Its effects can't be taken twice, so it begins anew: its store is moved aside and rebuilt from the journal's
     beginning, which covers ``first`` and what it rests on. Raises StoreError while a pipeline runs.
     """
-    if consumer not in BULK_CONSUMERS:
-        raise ConfigError("--consumer", f"one of {', '.join(sorted(BULK_CONSUMERS))}, not {consumer!r}")
     if first is None or first < 1:
         raise ConfigError("--from", "a sequence, 1 or more")
+    if consumer.startswith(SINK_PREFIX):
+        return resend_to_sink(data, consumer, first)
+    if consumer not in BULK_CONSUMERS:
+        raise ConfigError("--consumer", f"a sink, or one of {', '.join(sorted(BULK_CONSUMERS))}, not {consumer!r}")
     if live_run(data) is not None:
         raise StoreError(f"a pipeline is running on {data}: stop it first (down), the next start sends again")
     path = store_path(data, consumer)
