@@ -103,7 +103,11 @@ class Sink:
         return Away(str(why))
 
     def idle(self, now_ns: int) -> None:
-        """Nothing to do."""
+        """The target's turn. Raises Away."""
+        try:
+            self.target.idle(now_ns)
+        except TargetAway as why:
+            raise self._away(why) from why
 
     def close(self) -> None:
         """Let go of the connection."""

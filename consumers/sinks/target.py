@@ -95,5 +95,8 @@ class Target(Protocol):
         Decimals as Decimal. A trade that was taken back has `busted_seq`, where the store can mark it.
         """
 
+    def idle(self, now_ns: int) -> None:
+        """Called now and then. Raises TargetAway. Most have nothing to do."""
+
     def close(self) -> None:
         """Let go of the connection, whatever state it is in."""

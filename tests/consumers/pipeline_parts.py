@@ -16,7 +16,7 @@ import numpy as np
 
 from config.settings import JournalSettings, Settings
 from consumers.journal.process import main as journal_main
-from consumers.runtime import Pace, run
+from consumers.runtime import Away, Pace, run
 from consumers.store import Store
 from ringbuf.ring import Ring
 from ringbuf.shm import SHM_ROOT, unlink
@@ -73,6 +73,34 @@ class DiesBeforeCursor(Summer):
     def commit(self, sequence: int) -> None:
         super().commit(sequence)
         os.kill(os.getpid(), signal.SIGKILL)
+
+
+class OftenAway(Summer):
+    """Can't open its store at first, and again after each few commits; then what it had taken is not committed."""
+
+    remembered = 0
+
+    def __init__(self, name: str = "summer", tries: int = 3) -> None:
+        super().__init__(name, Pace(batch_events=500))
+        self.tries = tries
+        self.commits = 0
+
+    def open(self, context: Any) -> int:
+        if self.tries:
+            self.tries -= 1
+            raise Away("not there yet")
+        return super().open(context)
+
+    def commit(self, sequence: int) -> None:
+        self.commits += 1
+        if self.commits % 7 == 0:
+            self.tries = 1
+            raise Away("gone in the middle")
+        super().commit(sequence)
+
+    def close(self) -> None:
+        if hasattr(self, "store"):
+            super().close()
 
 
 def fork(task: Callable[[], int]) -> int:

@@ -10,9 +10,11 @@ from consumers.metrics import passed_at, read_metrics
 from consumers.runtime import Pace
 from consumers.store import StoreView
 from ringbuf.cursor import CursorSource, CursorState
+from ringbuf.ring import Ring
 from tests.consumers.journal_files import EPOCH, make_events
 from tests.consumers.pipeline_parts import (
     DiesBeforeCursor,
+    OftenAway,
     Summer,
     cursor_of,
     exit_code,
@@ -40,6 +42,11 @@ def expected(events: np.ndarray) -> tuple[int, int, int]:
     return len(events), len(events), int(events["qty_lots"].sum())
 
 
+def state_of(ring: Ring) -> CursorState:
+    """What the summer says of itself."""
+    return next((view.state for view in ring.cursors() if view.name == "summer"), CursorState.CLOSED)
+
+
 def test_every_event_is_taken_once_and_the_stop_is_clean(tmp_path: Path) -> None:
     events = make_events(1, 30_000)
     with ring_in(tmp_path) as (ring, place):
@@ -51,6 +58,30 @@ def test_every_event_is_taken_once_and_the_stop_is_clean(tmp_path: Path) -> None
         assert sums(tmp_path, "bulk") == expected(events)
         states = {view.name: (view.sequence, view.state) for view in ring.cursors()}
         assert states == dict.fromkeys(("journal", "summer", "bulk"), (30000, CursorState.CLOSED))
+
+
+def test_what_is_away_is_opened_again_and_takes_every_event_once(tmp_path: Path) -> None:
+    events = make_events(1, 12_000)
+    with ring_in(tmp_path) as (ring, place):
+        journal, pid = start_journal(place), start_consumer(OftenAway(), place)
+        until(lambda: state_of(ring) == CursorState.AWAY, "it says that it is away")
+        publish(ring, events)
+        until(lambda: cursor_of(ring, "summer") == len(events), "everything taken")
+        assert [stop(pid), stop(journal)] == [0, 0]
+        assert sums(tmp_path) == expected(events)
+
+
+def test_who_is_away_stops_at_once_and_is_asked_again_at_the_next_start(tmp_path: Path) -> None:
+    events = make_events(1, 900)
+    with ring_in(tmp_path) as (ring, place):
+        journal, pid = start_journal(place), start_consumer(OftenAway(tries=1 << 30), place)
+        publish(ring, events)
+        until(lambda: state_of(ring) == CursorState.AWAY, "it says that it is away")
+        assert stop(pid) == 0
+        pid = start_consumer(OftenAway(tries=0), place)
+        until(lambda: cursor_of(ring, "summer") == len(events), "everything taken")
+        assert [stop(pid), stop(journal)] == [0, 0]
+        assert sums(tmp_path) == expected(events)
 
 
 def test_nobody_reads_what_is_not_durable(tmp_path: Path) -> None:
