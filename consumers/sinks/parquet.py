@@ -224,3 +224,9 @@ def read_file(path: Path) -> Iterator[Row]:
 
     for row in pq.read_table(path, partitioning=None).to_pylist():
         yield {name: value for name, value in row.items() if value is not None}
+
+
+def widest_first(path: Path) -> tuple[int, int]:
+    """The order of files by where they begin, a wider one before those within it."""
+    first, last = range_of(path)
+    return first, -last
