@@ -48,7 +48,8 @@ class ConsumerError(Exception):
 class Away(Exception):
     """What a consumer writes to can't be had now: it is closed, and opened again later, for as long as it takes.
 
-    `open` and `commit` may raise it. What was applied and not committed is read again.
+    `open`, `commit` and `idle` may raise it; `close` follows, whatever is open. What was applied and not committed is
+    read again.
     """
 
 

@@ -121,15 +121,13 @@ class Parquet(Target):
         """Nothing is open."""
 
     def _paths(self, table: str) -> list[Path]:
-        """Files in sequence, without those within another."""
+        """Files in sequence, without those within another of their day."""
         found: list[Path] = []
-        reached = 0
-        for path in sorted(
-            (self._folder / table).glob(f"*/*{ENDING}"), key=lambda p: (range_of(p)[0], -range_of(p)[1])
-        ):
-            if range_of(path)[1] > reached:
+        reached: dict[str, int] = {}
+        for path in sorted((self._folder / table).glob(f"*/*{ENDING}"), key=widest_first):
+            if range_of(path)[1] > reached.get(path.parent.name, 0):
                 found.append(path)
-                reached = range_of(path)[1]
+                reached[path.parent.name] = range_of(path)[1]
         return found
 
     def _put(self, table: str, day: str, found: list[Row], span: tuple[int, int] | None = None) -> Path:

@@ -97,6 +97,7 @@ class Target(Protocol):
 
     def idle(self, now_ns: int) -> None:
         """Called now and then. Raises TargetAway. Most have nothing to do."""
+        return
 
     def close(self) -> None:
         """Let go of the connection, whatever state it is in."""

@@ -101,6 +101,7 @@ class OftenAway(Summer):
     def close(self) -> None:
         if hasattr(self, "store"):
             super().close()
+            del self.store
 
 
 def fork(task: Callable[[], int]) -> int:

@@ -8,7 +8,7 @@ import random
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -28,9 +28,10 @@ class TargetContract:
 
     # What a server's class says
 
-    server: Server  # running; set by its fixture, one a module
+    server: ClassVar[Server]  # running; set by its fixture, one a module
 
-    def settings(self, name: str, port: int) -> SinkSettings:
+    @classmethod
+    def settings(cls, name: str, port: int) -> SinkSettings:
         """A sink of its own (database, prefix or topics named after `name`) by this port."""
         raise NotImplementedError
 
@@ -41,7 +42,8 @@ class TargetContract:
     # What they share
 
     @pytest.fixture(scope="class")
-    def history(self, tmp_path_factory: pytest.TempPathFactory) -> History:
+    @classmethod
+    def history(cls, tmp_path_factory: pytest.TempPathFactory) -> History:
         return make_history(tmp_path_factory.mktemp("history"), SEED)
 
     @contextmanager

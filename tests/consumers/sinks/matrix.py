@@ -1,21 +1,26 @@
 """What every sink's process has to survive, as tests on a whole pipeline: a server's own class inherits these.
 
-The flow goes on meanwhile, and at the end `reconcile` must find the sink's store equal to the journal.
+One pipeline a class, since starting one takes seconds. Each test feeds a part of one long flow meanwhile, does its
+harm, and at its end the sink's store must equal the journal.
 """
 
+import json
 import os
 import random
 import signal
+import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
 from config.settings import SinkSettings
 from consumers.sinks.status import SinkStatus, read_status
+from ops.sinks import check_sinks
 from tests.e2e.flow import commands, write_lines
 from tests.pipeline import Pipeline, eventually, pipeline
 from tests.servers.base import Server
@@ -23,6 +28,7 @@ from tests.servers.proxy import Link
 
 SEED = 7
 NAME = "out"
+SINK = f"sink-{NAME}"
 
 
 def sink_table(settings: SinkSettings) -> str:
@@ -32,169 +38,179 @@ def sink_table(settings: SinkSettings) -> str:
     return "\n".join(["[[sink]]", *lines, ""]).replace("'", '"')
 
 
-class Flow:
-    """`feed` of recorded commands beside the test."""
+class Course:
+    """A running pipeline with one sink, the link to its server, and the flow of which each test feeds a part."""
 
-    def __init__(self, pipe: Pipeline, folder: Path, count: int, rate: int) -> None:
-        self._path = write_lines(folder / "commands.jsonl", commands(count, SEED))
-        self._process = pipe.popen("feed", str(self._path), "--rate", str(rate))
+    def __init__(self, pipe: Pipeline, link: Link | None, folder: Path) -> None:
+        self.pipe = pipe
+        self.link = link
+        self._folder = folder
+        self._flow = commands(1_000_000, SEED)
+        self._parts = 0
 
     @property
-    def runs(self) -> bool:
-        """Not all is answered yet."""
-        return self._process.poll() is None
+    def status(self) -> SinkStatus:
+        """What the sink says of itself."""
+        return read_status(self.pipe.data, NAME)
 
-    def finish(self) -> None:
-        """Wait until everything is answered."""
-        out, err = self._process.communicate(timeout=180)
-        assert self._process.returncode == 0, f"feed: {err[-2000:]}{out[-500:]}"
+    @property
+    def row(self) -> dict[str, Any]:
+        """What `status` says of it."""
+        done = self.pipe.verb("status", "--json")
+        found: dict[str, Any] = json.loads(done.stdout)
+        row: dict[str, Any] = found["consumers"][SINK]
+        return row
 
-    def kill(self) -> None:
-        """End it, whatever it was doing."""
-        self._process.kill()
-        self._process.communicate()
-
-
-class SinkMatrix:
-    """Tests of one sink's process, its server and the link between them."""
-
-    server: Server  # running at the start of each test
-
-    def settings(self, name: str, port: int) -> SinkSettings:
-        """As in the contract."""
-        raise NotImplementedError
+    @property
+    def pid(self) -> int:
+        """Its process, once there is one."""
+        return int(eventually(lambda: self.pipe.pid(SINK), "a sink process"))
 
     @contextmanager
-    def running(self, folder: Path, settings: SinkSettings, more: str = "") -> Iterator[Pipeline]:
-        with pipeline(folder, config=more + sink_table(settings)) as pipe:
+    def fed(self, count: int = 4_000, rate: int = 2_000) -> Iterator[None]:
+        """Feed the next commands meanwhile, to the end; some of them have arrived when the body begins."""
+        self._parts += 1
+        path = write_lines(self._folder / f"part-{self._parts}.jsonl", islice(self._flow, count))
+        begun = self.pipe.published()
+        feed = self.pipe.popen("feed", str(path), "--rate", str(rate))
+        try:
+            eventually(lambda: self.pipe.published() > begun, "the flow has begun")
+            yield
+            out, err = feed.communicate(timeout=180)
+            assert feed.returncode == 0, f"feed: {err[-2000:]}{out[-500:]}"
+        finally:
+            if feed.poll() is None:
+                feed.kill()
+                feed.communicate()
+
+    def goes_on(self) -> None:
+        """Wait until it has written something new, or everything."""
+        before = self.status.seq
+        eventually(lambda: self.status.seq > before or self.status.seq == self.pipe.published(), "it goes on")
+
+    def expect_equal(self) -> None:
+        """It has caught up and holds exactly what the journal does."""
+        eventually(lambda: self.status.seq == self.pipe.published(), "it has caught up")
+        (check,) = check_sinks(self.pipe.data)
+        assert check.ok, check.detail
+
+    def start_again(self) -> None:
+        """`up` of a pipeline that was stopped."""
+        self.pipe.up()
+
+
+class ProcessMatrix:
+    """Tests of a sink's process, whatever it writes to."""
+
+    @classmethod
+    def settings(cls, name: str, port: int) -> SinkSettings:
+        """As in the contract; port 0 where there is no server."""
+        raise NotImplementedError
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def course(cls, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Course]:
+        folder = tmp_path_factory.mktemp("course")
+        yield from cls.courses(folder, None, cls.settings(folder.name, 0))
+
+    @classmethod
+    def courses(cls, folder: Path, link: Link | None, made: SinkSettings) -> Iterator[Course]:
+        settings = SinkSettings(**{**vars(made), "name": NAME})
+        with pipeline(folder, config=sink_table(settings)) as pipe:
             pipe.up()
-            yield pipe
+            yield Course(pipe, link, folder)
 
-    def status(self, pipe: Pipeline) -> SinkStatus:
-        return read_status(pipe.data, NAME)
-
-    def expect_reconciled(self, pipe: Pipeline) -> None:
-        """The sink has caught up and holds exactly what the journal does."""
-        pipe.settled()
-        report = pipe.report("reconcile")
-        found = {check["name"]: check for check in report["checks"]}
-        assert found[f"sink-{NAME}"]["ok"], found
-
-    def named(self, request: Any, port: int | None = None) -> SinkSettings:
-        made = self.settings(request.node.name, self.server.port if port is None else port)
-        return SinkSettings(**{**vars(made), "name": NAME})
-
-    def under_flow(
-        self, folder: Path, settings: SinkSettings, fault: Callable[[Pipeline], None], count: int = 12_000
-    ) -> None:
-        """Feed, do harm once something has arrived, feed to the end, compare."""
-        with self.running(folder, settings) as pipe:
-            flow = Flow(pipe, folder, count, rate=2_000)
-            try:
-                eventually(lambda: self.status(pipe).seq > 500, "the sink has taken something")
-                fault(pipe)
-                flow.finish()
-            except BaseException:
-                flow.kill()
-                raise
-            self.expect_reconciled(pipe)
-
-    def test_a_steady_flow_arrives_and_status_says_so(self, tmp_path: Path, request: Any) -> None:
-        def look(pipe: Pipeline) -> None:
-            row = pipe.report("status")["consumers"][f"sink-{NAME}"]
+    def test_a_steady_flow_arrives_and_status_says_so(self, course: Course) -> None:
+        with course.fed():
+            course.goes_on()
+            row = course.row
             assert (row["errors"], row["dead_letters"]) == (0, 0)
             assert row["state"] in ("running", "catching_up")
+        course.expect_equal()
 
-        self.under_flow(tmp_path, self.named(request), look)
+    def test_trace_shows_its_row_and_replay_resends_harmlessly(self, course: Course) -> None:
+        trade = course.pipe.report("query", "trades", "BTC-USDT", "--last", "1")["trades"][0]["seq"]
+        step = course.pipe.report("trace", str(trade))["steps"][3]
+        assert [row["rows"][0]["seq"] for row in step["sinks"]] == [trade]
+        assert course.pipe.report("replay", "--consumer", SINK, "--from", "1")["missing"] == 0
+        course.expect_equal()
 
-    def test_kills_of_the_process_lose_and_repeat_nothing(self, tmp_path: Path, request: Any) -> None:
+    def test_kills_of_the_process_lose_and_repeat_nothing(self, course: Course) -> None:
         rng = random.Random(SEED)
-
-        def kills(pipe: Pipeline) -> None:
-            for _ in range(6):
-                pid = eventually(lambda: pipe.pid(f"sink-{NAME}"), "a sink process")
-                time.sleep(rng.uniform(0.05, 0.6))  # a moment of its own for each kill
+        with course.fed(6_000):
+            for _ in range(5):
+                time.sleep(rng.uniform(0.02, 0.4))  # a moment of its own for each kill
+                pid = course.pid
                 os.kill(pid, signal.SIGKILL)
-                eventually(lambda killed=pid: pipe.pid(f"sink-{NAME}") not in (0, killed), "a new one")
+                eventually(lambda killed=pid: course.pipe.pid(SINK) not in (0, killed), "a new one")
+        course.expect_equal()
 
-        self.under_flow(tmp_path, self.named(request), kills)
+    def test_reconcile_over_everything_is_clean(self, course: Course) -> None:
+        course.pipe.settled()
+        report = course.pipe.report("reconcile")
+        assert SINK in {check["name"] for check in report["checks"]}
 
-    def test_kills_of_the_server_and_of_both_lose_and_repeat_nothing(self, tmp_path: Path, request: Any) -> None:
+
+class SinkMatrix(ProcessMatrix):
+    """And of its server, and the link between them."""
+
+    server: ClassVar[Server]  # running at the start of each test
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def course(cls, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Course]:
+        folder = tmp_path_factory.mktemp("course")
+        with Link(cls.server.port) as link:
+            yield from cls.courses(folder, link, cls.settings("matrix", link.port))
+
+    def test_a_link_that_is_cut_and_heals_loses_and_repeats_nothing(self, course: Course) -> None:
+        link = course.link
+        assert link is not None
+        rng = random.Random(SEED + 2)
+        with course.fed(6_000):
+            for _ in range(4):
+                link.cut_after(rng.randrange(1, 100_000))
+                eventually(lambda: link.is_cut or course.status.seq == course.pipe.published(), "it is cut")
+                link.heal()
+                course.goes_on()
+        course.expect_equal()
+
+    def test_kills_of_the_server_and_of_both_lose_and_repeat_nothing(self, course: Course) -> None:
         rng = random.Random(SEED + 1)
-
-        def kills(pipe: Pipeline) -> None:
-            for number in range(4):
-                time.sleep(rng.uniform(0.1, 0.8))
+        with course.fed(6_000):
+            for number in range(2):
+                time.sleep(rng.uniform(0.05, 0.5))
                 self.server.kill()
                 if number % 2:
-                    os.kill(pipe.pid(f"sink-{NAME}"), signal.SIGKILL)
+                    os.kill(course.pid, signal.SIGKILL)
                 self.server.restart()
-                before = self.status(pipe).seq
-                eventually(lambda at=before: self.status(pipe).seq > at or pipe.published() == at, "it goes on")
+                course.goes_on()
+        course.expect_equal()
 
-        self.under_flow(tmp_path, self.named(request), kills)
-
-    def test_the_engine_never_notices_a_long_absence(self, tmp_path: Path, request: Any) -> None:
-        def leave(pipe: Pipeline) -> None:
-            self.server.kill()
-            try:
-                eventually(lambda: self.status(pipe).state == "away", "it says that it is away")
-                before = pipe.published()
-                eventually(lambda: pipe.published() > before + 4_000, "the engine goes on")
-                row = pipe.report("status")["consumers"][f"sink-{NAME}"]
-                assert row["state"] == "away" and row["errors"] > 0 and row["why"] and row["lag"] > 0
-                assert pipe.restarts(f"sink-{NAME}") == 0, "it waits, and is not started again and again"
-            finally:
-                self.server.restart()
-
-        self.under_flow(tmp_path, self.named(request), leave)
-
-    def test_a_start_without_the_server_is_a_start(self, tmp_path: Path, request: Any) -> None:
-        settings = self.named(request)
+    def test_the_engine_never_notices_a_long_absence(self, course: Course) -> None:
         self.server.kill()
         try:
-            with self.running(tmp_path, settings) as pipe:
-                flow = Flow(pipe, tmp_path, 500, rate=5_000)
-                flow.finish()
-                assert self.status(pipe).state == "away"
-                self.server.restart()
-                self.expect_reconciled(pipe)
+            restarts = course.pipe.restarts(SINK)
+            with course.fed():  # to the end: every command is answered
+                eventually(lambda: course.status.state == "away", "it says that it is away")
+            row = course.row
+            assert row["state"] == "away" and row["errors"] > 0 and row["why"] and row["lag"] > 0
+            assert course.pipe.restarts(SINK) == restarts, "it waits, and is not started again and again"
         finally:
-            if self.server._process is None:
-                self.server.restart()
+            self.server.restart()
+        course.expect_equal()
 
-    def test_a_link_that_is_cut_and_heals_loses_and_repeats_nothing(self, tmp_path: Path, request: Any) -> None:
-        rng = random.Random(SEED + 2)
-        with Link(self.server.port) as link:
-
-            def cuts(pipe: Pipeline) -> None:
-                for _ in range(5):
-                    link.cut_after(rng.randrange(1, 200_000))
-                    eventually(lambda: link.is_cut, "the link is cut")
-                    link.heal()
-
-            self.under_flow(tmp_path, self.named(request, link.port), cuts, count=20_000)
-
-    def test_a_stop_does_not_wait_for_a_server_that_is_gone(self, tmp_path: Path, request: Any) -> None:
-        with self.running(tmp_path, self.named(request)) as pipe:
-            Flow(pipe, tmp_path, 500, rate=5_000).finish()
-            self.server.kill()
-            try:
-                done = pipe.verb("down")
-                assert done.returncode == 0, done.stderr  # 1 where it had to be killed
-            finally:
-                self.server.restart()
-
-    def test_trace_shows_its_row_and_replay_resends_harmlessly(self, tmp_path: Path, request: Any) -> None:
-        with self.running(tmp_path, self.named(request)) as pipe:
-            Flow(pipe, tmp_path, 1_000, rate=5_000).finish()
-            self.expect_reconciled(pipe)
-            trade = pipe.report("query", "trades", "BTC-USDT", "--last", "1")["trades"][0]["seq"]
-            step = pipe.report("trace", str(trade))["steps"][3]
-            assert [row["rows"][0]["seq"] for row in step["sinks"]] == [trade]
-            sent = pipe.report("replay", "--consumer", f"sink-{NAME}", "--from", "1")
-            assert sent["missing"] == 0
-            self.expect_reconciled(pipe)
+    def test_a_stop_and_a_start_do_not_wait_for_a_server_that_is_gone(self, course: Course) -> None:
+        self.server.kill()
+        try:
+            done: subprocess.CompletedProcess[str] = course.pipe.verb("down")
+            assert done.returncode == 0, done.stderr  # 1 where it had to be killed
+            course.start_again()
+            with course.fed(500, 5_000):
+                eventually(lambda: course.status.state == "away", "it says that it is away")
+        finally:
+            self.server.restart()
+        course.expect_equal()
 
 
 def wanted(module: Any) -> Any:

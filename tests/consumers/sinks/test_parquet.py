@@ -1,10 +1,11 @@
 """Parquet files: the contract's promises where there is no server, kills at any step, days, merging."""
 
+import os
 import random
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -12,10 +13,10 @@ from config.errors import ConfigError
 from config.settings import SinkSettings
 from consumers.sinks.kinds import check_sinks, open_target
 from consumers.sinks.parquet import FILES_A_DAY, range_of, read_file, write_file
-from consumers.sinks.target import EVENTS, TRADES, TargetAway, TargetRefused
+from consumers.sinks.target import EVENTS, TargetAway, TargetRefused
 from tests.consumers.journal_files import EPOCH
 from tests.consumers.sinks.history import History, at_the_limits, make_history
-from tests.consumers.sinks.matrix import SinkMatrix
+from tests.consumers.sinks.matrix import ProcessMatrix
 from tests.disks import filled, small_disk
 from tests.pipeline import ROOT
 
@@ -23,6 +24,7 @@ SEED = 3
 # Writes batches until it is killed; says each cursor that it has moved to.
 WRITER = """
 import sys
+import tempfile
 from pathlib import Path
 import numpy as np
 from config.settings import SinkSettings
@@ -127,9 +129,10 @@ def test_many_files_of_a_day_become_one_when_it_is_over(tmp_path: Path, history:
 def test_a_file_within_a_wider_one_is_passed_over(tmp_path: Path, history: History) -> None:
     fill(tmp_path, history)
     folder = tmp_path / "files" / "matchline"
-    first, second = sorted((folder / TRADES).glob("*/*.parquet"))[:2]
+    first, second = sorted((folder / EVENTS).glob("*/*.parquet"))[:2]
+    assert first.parent == second.parent
     both = first.with_name(f"{range_of(first)[0]:020}-{range_of(second)[1]:020}.parquet")
-    write_file(both, TRADES, [*read_file(first), *read_file(second)])
+    write_file(both, EVENTS, [*read_file(first), *read_file(second)])
     history.expect_in(open_target(settings(tmp_path), history.data))
 
 
@@ -154,21 +157,9 @@ def test_a_url_that_is_no_folder_is_refused_by_name() -> None:
             check_sinks((SinkSettings("out", "parquet", url),))
 
 
-class TestProcess(SinkMatrix):
-    """Its process in a pipeline; there is no server and no link to fail."""
+class TestProcess(ProcessMatrix):
+    """Its process in a pipeline."""
 
-    def settings(self, name: str, port: int) -> SinkSettings:
-        return settings(self.folder)
-
-    @pytest.fixture(autouse=True)
-    def in_folder(self, tmp_path: Path) -> None:
-        self.folder = tmp_path
-
-    def named(self, request: Any, port: int | None = None) -> SinkSettings:
-        return settings(self.folder)
-
-    test_kills_of_the_server_and_of_both_lose_and_repeat_nothing = None  # type: ignore[assignment]
-    test_the_engine_never_notices_a_long_absence = None  # type: ignore[assignment]
-    test_a_start_without_the_server_is_a_start = None  # type: ignore[assignment]
-    test_a_link_that_is_cut_and_heals_loses_and_repeats_nothing = None  # type: ignore[assignment]
-    test_a_stop_does_not_wait_for_a_server_that_is_gone = None  # type: ignore[assignment]
+    @classmethod
+    def settings(cls, name: str, port: int) -> SinkSettings:
+        return settings(Path(tempfile.gettempdir()) / f"matchline-{os.getpid()}-{name}")
