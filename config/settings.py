@@ -32,7 +32,7 @@ BOUNDS = {
     "ring.capacity": (64, 1 << 28),
     "ring.market_capacity": (64, 1 << 28),
     "ring.lane_capacity": (64, 1 << 24),
-    "ring.lanes": (4, 256),
+    "ring.lanes": (5, 256),
     "journal.blocks": (1, 1 << 16),
     "consumers.map_gb": (1, 1 << 15),
 }
@@ -61,9 +61,13 @@ class EngineSettings:
 
 @dataclass(frozen=True)
 class EntrySettings:
-    """silent_ms: a session that asked for cancel on disconnect counts as gone when nothing came from it so long."""
+    """silent_ms: a session that asked for cancel on disconnect counts as gone when nothing came from it so long.
+
+    kafka: a topic of commands, kafka://HOST:PORT?topic=NAME; "" = none.
+    """
 
     silent_ms: int = 5000
+    kafka: str = ""
 
 
 @dataclass(frozen=True)

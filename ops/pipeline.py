@@ -1,6 +1,7 @@
 """From configuration to a running pipeline: locks, history, shared memory, supervisor."""
 
 import dataclasses
+import importlib.util
 import os
 import socket
 import time
@@ -99,7 +100,9 @@ class Plan:
     def processes(self) -> tuple[ProcessSpec, ...]:
         """Every process that it has."""
         is_wanted = self.settings.standby.host or read_term(self.data).where
-        return present(wanted=("standby",) if is_wanted else ()) + sink_processes(self.settings.sinks)
+        wanted = ["standby"] if is_wanted else []
+        wanted += ["kafka"] if self.settings.entry.kafka else []
+        return present(wanted=wanted) + sink_processes(self.settings.sinks)
 
 
 def plan_for(
@@ -158,6 +161,12 @@ def refuse_other_roles(plan: Plan) -> None:
 
 def refuse_what_is_missing(settings: Settings) -> None:
     """ConfigError for what can be written down but not done by this version: silence would look like consent."""
+    if settings.entry.kafka:
+        from engine.entry.from_kafka import place_of
+
+        place_of(settings.entry.kafka)
+        if importlib.util.find_spec("confluent_kafka") is None:
+            raise ConfigError("entry.kafka", "needs the package confluent-kafka: pip install 'matchline[sinks]'")
     if settings.sinks:
         from consumers.sinks.kinds import check_sinks  # it loads the clients
 

@@ -61,6 +61,7 @@ PROCESSES: tuple[ProcessSpec, ...] = (
     ProcessSpec("settlement", "consumers.settlement.process:main", 2, cursor="settlement"),
     ProcessSpec("risk", "consumers.risk.process:main", 0, cursor="risk"),
     ProcessSpec("entry", "engine.entry.process:main", 0, cursor="entry"),
+    ProcessSpec("entry-kafka", "engine.entry.from_kafka:main", 0, cursor="entry-kafka", only_where="kafka"),
     ProcessSpec("standby-feed", "consumers.replication.feed:main", 5, cursor=FEED_CURSOR, only_where="standby"),
 )
 

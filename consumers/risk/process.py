@@ -13,13 +13,12 @@ import numpy as np
 from config.settings import RiskSettings
 from consumers.checkpoint import CHECKPOINT, Checkpoints, put_checkpoint, take_up
 from consumers.funds import listed_events
+from consumers.own_lane import OwnLane
 from consumers.risk import memory
 from consumers.risk.fold import RiskFold
 from consumers.risk.store import NAME, TABLES, command_at, next_number, put_alerts
 from consumers.runtime import run
 from consumers.stored import open_store, put_listed
-from ringbuf.lanes import Lanes, Producer
-from ringbuf.shm import SegmentMissing
 
 # Counting costs about a microsecond an event, packing one an account: so no start counts for more than a moment.
 CHECKPOINT_EVENTS = 1 << 18
@@ -47,35 +46,6 @@ class Counters:
         self.risk.take()
 
 
-class RiskLane:
-    """This consumer's command lane; attached at the first suspension, as most runs never need one."""
-
-    def __init__(self, name: str) -> None:
-        self._name = name
-        self._lanes: Lanes | None = None
-        self._producer: Producer | None = None
-
-    def producer(self) -> Producer | None:
-        """The lane, None where nobody has made the lanes yet."""
-        if self._lanes is not None and not self._lanes.is_current:
-            self.close()
-        if self._producer is None:
-            try:
-                self._lanes = Lanes.attach(self._name)
-            except SegmentMissing:
-                return None
-            self._producer = self._lanes.producer(NAME)
-        return self._producer
-
-    def close(self) -> None:
-        """Let go of the lane."""
-        if self._producer is not None:
-            self._producer.close()
-        if self._lanes is not None:
-            self._lanes.close()
-        self._producer = self._lanes = None
-
-
 class Risk:
     """The consumer on the runtime."""
 
@@ -85,7 +55,7 @@ class Risk:
         """Open the store and rebuild the counters."""
         limits = context.settings.risk
         self.store = open_store(context, NAME, (*TABLES, CHECKPOINT))
-        self.lane = RiskLane(f"/{context.name}.lanes")
+        self.lane = OwnLane(context.name, NAME)  # attached at the first suspension: most runs never need one
         self._listed: list[np.void] = []
         self.counters = Counters(limits)
         begun = take_up(self.store, context.data, self.counters)

@@ -38,14 +38,19 @@ class CursorFile:
 
     def write(self, cursor: Cursor) -> None:
         """Safe on the disk when this returns."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        unready = self.path.with_name(self.path.name + ".next")
-        with unready.open("wb") as file:
-            file.write(orjson.dumps(asdict(cursor)))
-            file.flush()
-            os.fsync(file.fileno())
-        unready.replace(self.path)
-        sync_folder(self.path.parent)
+        replace_synced(self.path, orjson.dumps(asdict(cursor)))
+
+
+def replace_synced(path: Path, content: bytes) -> None:
+    """A file's new content, whole and safe on the disk when this returns. Raises OSError."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unready = path.with_name(path.name + ".next")
+    with unready.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    unready.replace(path)
+    sync_folder(path.parent)
 
 
 def sync_folder(folder: Path) -> None:
