@@ -11,8 +11,8 @@ from ringbuf.codes import FLAG_LAST, STEP_SESSION, EventType, Reason
 from tests.e2e.flow import commands, history, match, write_lines
 from tests.pipeline import pipeline
 
-_LISTINGS = 5  # events of the default instruments
-_MORE = [
+LISTINGS = 5  # events of the default instruments
+MORE = [
     {"op": "halt", "symbol": "ETH-USDT"}, {"op": "resume"}, {"op": "suspend", "account": 3}, {"op": "nonsense"},
     {"op": "list_asset", "name": "SOL", "decimals": 9}, {"op": "time", "ts_ns": 1}, {"op": "unsuspend", "account": 3},
     {
@@ -29,7 +29,7 @@ def test_match_on_the_commands_of_a_live_run_gives_the_live_events(tmp_path: Pat
     seed = random.SystemRandom().randrange(1 << 32)
     print(f"seed {seed}")
     flow = list(commands(10_000, seed, timed=False))
-    flow[5_000:5_000] = _MORE
+    flow[5_000:5_000] = MORE
     with pipeline(tmp_path) as running:
         running.up()
         running.report("feed", str(write_lines(tmp_path / "live.jsonl", iter(flow))), "--via", "shm")
@@ -42,7 +42,7 @@ def test_match_on_the_commands_of_a_live_run_gives_the_live_events(tmp_path: Pat
         running.report("down")
         events, catalog = history(running.data)
     answers = (events["flags"] & FLAG_LAST != 0) & (events["session"] != STEP_SESSION)
-    stamps = events["ts_ns"][answers][_LISTINGS:]
+    stamps = events["ts_ns"][answers][LISTINGS:]
     assert len(stamps) == len(flow)
     recorded = ({**command, "ts_ns": int(at)} for command, at in zip(flow, stamps, strict=True))
     again = match(write_lines(tmp_path / "recorded.jsonl", recorded), tmp_path / "match")
