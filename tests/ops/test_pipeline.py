@@ -136,11 +136,12 @@ def test_wrong_configuration_is_exit_code_2_and_names_the_field(verbs: Verbs, tm
 @pytest.mark.parametrize(
     ("text", "field"),
     [
-        ('[[sink]]\nname = "r"\nkind = "redis"\nurl = "redis://127.0.0.1:6379/0"\n', "sink: "),
+        ('[[sink]]\nname = "r"\nkind = "parquet"\nurl = "file://elsewhere/files"\n', "sink[0].url: "),
+        ('[entry]\nkafka = "amqp://127.0.0.1:5672"\n', "entry.kafka: "),
         ('[ports]\nhost = "0.0.0.0"\n', "ports.host: "),
     ],
 )
-def test_what_this_version_can_not_do_yet_is_refused_and_not_ignored(
+def test_what_this_version_can_not_do_is_refused_and_not_ignored(
     verbs: Verbs, tmp_path: Path, text: str, field: str
 ) -> None:
     file = tmp_path / "later.toml"
