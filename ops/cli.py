@@ -19,6 +19,7 @@ DEFAULT_VERB = "up"
 
 VERBS: dict[str, str] = {
     "up": "set up if needed, start every process and supervise them (the default)",
+    "mirror": "consumers of another host's pipeline, from its Kafka topic",
     "standby": "follow another host's pipeline, ready to take over",
     "promote": "make the standby of a data directory the primary",
     "down": "stop a running pipeline cleanly",

@@ -40,13 +40,15 @@ class SharedMemory:
         self._lanes = lanes
 
     @classmethod
-    def open(cls, name: str, data: Path, settings: Settings, meanwhile: Callable[[], None] = lambda: None) -> Self:
-        """Deal with what a dead run left, then create everything. The epoch is the journal's, or begins now.
+    def open(
+        cls, name: str, data: Path, settings: Settings, meanwhile: Callable[[], None] = lambda: None, epoch: int = 0
+    ) -> Self:
+        """Deal with what a dead run left, then create everything. The epoch is the journal's, else that given or now.
 
         `meanwhile` is called while a thread counts in the journal; the thread has ended when this returns.
         Raises SegmentBusy where a live process created a segment of this name.
         """
-        epoch = absorb_stale(name, data, _epoch(data) or time.time_ns())
+        epoch = absorb_stale(name, data, _epoch(data) or epoch or time.time_ns())
         durability = settings.engine.durability
         if durability == "fsync":
             _secure(data)

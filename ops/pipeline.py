@@ -18,7 +18,7 @@ from config.instruments import load_instruments
 from config.settings import Settings, load
 from consumers.journal.format import JournalError
 from consumers.journal.prune import prepare
-from consumers.replication.term import DEPOSED, STANDBY, TermError, read_term
+from consumers.replication.term import DEPOSED, MIRROR, STANDBY, TermError, read_term
 from consumers.sinks.configured import remember
 from ops import signals
 from ops.compiling import compile_kernels
@@ -115,8 +115,16 @@ def plan_for(
     return Plan(name, data, profile, config, instruments, base, settings, load_instruments(instruments))
 
 
-def serve(plan: Plan, ready: Callable[[dict[str, Any]], None], processes: Sequence[ProcessSpec] | None = None) -> int:
-    """Run the pipeline until it is told to stop; the plan's locks are held. As `start`, and 1 where it was deposed."""
+def serve(
+    plan: Plan,
+    ready: Callable[[dict[str, Any]], None],
+    processes: Sequence[ProcessSpec] | None = None,
+    epoch: int = 0,
+) -> int:
+    """Run the pipeline until it is told to stop; the plan's locks are held. As `start`, and 1 where it was deposed.
+
+    epoch: of a history that begins now, 0 = as the clock says.
+    """
     try:
         wanted = plan.processes()
         specs = wanted if processes is None else processes
@@ -127,7 +135,7 @@ def serve(plan: Plan, ready: Callable[[dict[str, Any]], None], processes: Sequen
         remember(plan.data, plan.settings.sinks)
         with signals.blocked(SIGNALS):  # what comes from here on is heard by the supervisor
             compile_kernels(specs, say)
-            memory = SharedMemory.open(plan.name, plan.data, plan.settings, lambda: load_processes(specs))
+            memory = SharedMemory.open(plan.name, plan.data, plan.settings, lambda: load_processes(specs), epoch)
             context = Context(plan.name, plan.data, plan.port_base, plan.settings, memory.epoch, plan.catalog)
             run_file = plan.run_file(memory.epoch)
             cores = cores_for([spec.name for spec in specs], plan.settings.engine.pin)
@@ -151,6 +159,8 @@ def refuse_other_roles(plan: Plan) -> None:
         raise StartFailed(f"{term.deposed_by()}: `standby` makes this directory its follower")
     if term.role == STANDBY:
         raise StartFailed(f"this directory follows {term.where}: `standby` goes on with that, `promote` ends it")
+    if term.role == MIRROR:
+        raise StartFailed(f"this directory mirrors {term.where}: `mirror` goes on with that")
     if term.follower and not plan.settings.standby.required:
         raise ConfigError(
             "standby.required",

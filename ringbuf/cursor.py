@@ -34,6 +34,7 @@ class CursorSource(IntEnum):
     NONE = 0
     RING = 1
     JOURNAL = 2
+    TOPIC = 3  # of another host's events
 
 
 @dataclass(frozen=True)

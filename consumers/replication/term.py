@@ -8,6 +8,7 @@ history is 1 and begins at 0. A directory without the file is a primary in term 
 |---------|-------------------------------------------------------------------------------------------|
 | primary | `up`; `standby` makes it a follower                                                       |
 | standby | `standby` goes on following, `promote` makes it the primary of the next term              |
+| mirror  | `mirror` goes on reading another host's events out of a topic; it never writes its own     |
 | deposed | heard of a higher term: `standby` cuts what the new primary hasn't got, and makes it one  |
 """
 
@@ -20,8 +21,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-PRIMARY, STANDBY, DEPOSED = "primary", "standby", "deposed"
-ROLES = (PRIMARY, STANDBY, DEPOSED)
+PRIMARY, STANDBY, DEPOSED, MIRROR = "primary", "standby", "deposed", "mirror"
+ROLES = (PRIMARY, STANDBY, DEPOSED, MIRROR)
 FILE = "term.json"
 
 History = tuple[tuple[int, int, str], ...]
@@ -36,8 +37,8 @@ class TermError(Exception):
 class Term:
     """What the file says. id: of this directory, among those that share the history.
 
-    heard: the highest term known of. where: whom it follows (standby), where the higher term is (deposed), whom it
-    took over from (primary, "" = nobody). follower: id of the one whose acknowledgement is required, "" = not yet any.
+    heard: the highest term known of. where: whom it follows (standby, mirror), where the higher term is (deposed), whom
+    it took over from (primary, "" = nobody). follower: id of the one whose acknowledgement is required, "" = not yet any.
     """
 
     id: str = ""
