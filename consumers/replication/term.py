@@ -38,7 +38,7 @@ class Term:
     """What the file says. id: of this directory, among those that share the history.
 
     heard: the highest term known of. where: whom it follows (standby, mirror), where the higher term is (deposed), whom
-    it took over from (primary, "" = nobody). follower: id of the one whose acknowledgement is required, "" = not yet any.
+    it took over from (primary, "" = nobody). follower: id of the one whose word is required, "" = not yet any.
     """
 
     id: str = ""
