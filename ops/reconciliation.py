@@ -23,9 +23,10 @@ from consumers.journal.reader import JournalReader
 from consumers.journal.verify import verify
 from consumers.orders import store as orders
 from consumers.orders.fold import Status
+from consumers.replication.term import MIRROR, read_term
 from consumers.settlement import store as settlement
 from consumers.store import StoreError, StoreView
-from consumers.stored import read_catalog
+from consumers.stored import read_catalog, store_path
 from engine.core import Engine
 from engine.fold import HistoryError
 from engine.mixing import secret_seed
@@ -278,9 +279,12 @@ def reconcile(data: Path, limits: Limits | None = None, patience_s: float = 0.0)
     checks = [Check("journal", verdict.ok and verdict.last > 0, "; ".join(verdict.problems[:3]) or said)]
     if not checks[0].ok:
         return verdict.last, checks
+    is_mirror = read_term(data).role == MIRROR
     with ExitStack() as stack:
         stops: list[Stop] = []
         for name in TABLES:
+            if is_mirror and not store_path(data, name).exists():
+                continue  # not all of them run there
             try:
                 view = stack.enter_context(open_store(data, name))
             except StoreError as error:
@@ -291,7 +295,7 @@ def reconcile(data: Path, limits: Limits | None = None, patience_s: float = 0.0)
             stops.append(Stop(at, name, partial(STORE_CHECKS[name], txn, view)))
             if epoch != verdict.epoch:
                 checks.append(Check(name, False, f"is of epoch {epoch}, the journal of {verdict.epoch}"))
-            if name == orders.NAME:
+            if name == settlement.NAME:
                 stops += market_stops(data, read_catalog(txn, view))
         reader = stack.enter_context(JournalReader(data))
         stops.sort(key=lambda stop: stop.at)

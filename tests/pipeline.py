@@ -86,6 +86,7 @@ class Pipeline:
         self.name = f"mltest-{os.getpid()}-{Pipeline._made}"
         self.base = free_port_base(Pipeline._made)
         self.instruments = instruments
+        self.within: Sequence[str] = ()  # what its commands run under: `ip netns exec …`
         self.config = folder / "config.toml" if config else None
         if self.config is not None:
             self.config.write_text(config)
@@ -98,8 +99,13 @@ class Pipeline:
 
     def verb(self, verb: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run a verb as a user types it."""
-        command = [sys.executable, "-m", "ops.cli", verb, "--data", str(self.data), "--name", self.name, *arguments]
-        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
+        return subprocess.run(
+            self._command(verb, *arguments), cwd=ROOT, capture_output=True, text=True, timeout=300, check=False
+        )
+
+    def _command(self, verb: str, *arguments: str) -> list[str]:
+        given = ["--data", str(self.data), "--name", self.name]
+        return [*self.within, sys.executable, "-m", "ops.cli", verb, *given, *arguments]
 
     def report(self, verb: str, *arguments: str) -> dict[str, Any]:
         """The JSON object of a verb that must end with 0."""
@@ -112,8 +118,9 @@ class Pipeline:
 
     def popen(self, verb: str, *arguments: str) -> "subprocess.Popen[str]":
         """Start a verb."""
-        command = [sys.executable, "-m", "ops.cli", verb, "--data", str(self.data), "--name", self.name, *arguments]
-        return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        return subprocess.Popen(
+            self._command(verb, *arguments), cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
 
     def up(self) -> dict[str, Any]:
         """Every process, in the background; run.json's content."""
@@ -127,6 +134,12 @@ class Pipeline:
         config = ["--config", str(self.config)] if self.config else []
         arguments = ["--detach", "--port-base", base, "--from", source, "--instruments", str(self.instruments)]
         return self.report("standby", *arguments, *config, *more)
+
+    def mirror(self, url: str, *more: str) -> dict[str, Any]:
+        """In place of `up`: consumers of the history in a topic, in the background, once they are at work."""
+        config = ["--config", str(self.config)] if self.config else []
+        arguments = ["--detach", "--port-base", str(self.base), "--from", url, "--instruments", str(self.instruments)]
+        return self.report("mirror", *arguments, *config, *more)
 
     def kill_all(self) -> None:
         """kill -9 of the supervisor and every process at once, as if the host had died."""

@@ -1,7 +1,12 @@
-"""A TCP link to a server that tests can cut, stop and heal: in mid-request, in mid-transaction, at any byte."""
+"""A TCP link to a server that tests can cut, stop and heal: in mid-request, in mid-transaction, at any byte.
+
+`python -m tests.servers.proxy PORT SERVER SERVER_PORT` is one that nobody cuts, on loopback, until it is ended.
+"""
 
 import select
+import signal
 import socket
+import sys
 import threading
 from types import TracebackType
 from typing import Self
@@ -14,14 +19,14 @@ PIECE = 1 << 16
 class Link:
     """Listens on a port of its own and passes on to the server's, until it is cut."""
 
-    def __init__(self, server_port: int) -> None:
-        self.port = free_port()
-        self._server_port = server_port
+    def __init__(self, server_port: int, server: str = HOST, at: tuple[str, int] | None = None) -> None:
+        host, self.port = at or (HOST, free_port())
+        self._server = server, server_port
         self._open = True
         self._cut_after: int | None = None  # bytes towards the server
         self._pairs: list[tuple[socket.socket, socket.socket]] = []
         self._lock = threading.Lock()
-        self._listener = socket.create_server((HOST, self.port))
+        self._listener = socket.create_server((host, self.port))
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="link", daemon=True)
 
@@ -82,7 +87,7 @@ class Link:
             client.close()
             return
         try:
-            server = socket.create_connection((HOST, self._server_port), timeout=5)
+            server = socket.create_connection(self._server, timeout=5)
         except OSError:
             client.close()
             return
@@ -106,3 +111,9 @@ class Link:
             self._pairs.remove(pair)
             client.close()
             server.close()
+
+
+if __name__ == "__main__":
+    with Link(int(sys.argv[3]), sys.argv[2], (HOST, int(sys.argv[1]))):
+        print("ready", flush=True)
+        signal.sigwait({signal.SIGTERM, signal.SIGINT})
