@@ -12,7 +12,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from ops.run_file import PORTS
+from config.errors import ConfigError
+from ops.looking import Look
+from ops.run_file import PORTS, require_run
 from ringbuf.ring import Ring
 from ringbuf.shm import SHM_ROOT, unlink
 
@@ -172,15 +174,19 @@ class Pipeline:
         return int(row["restarts"]) if row["state"] == "running" else -1
 
     def settled(self) -> dict[str, Any]:
-        """Wait until every process runs and every consumer has caught up; `status` then."""
+        """Wait until every process runs and every consumer has caught up; what `status` says then."""
         found: dict[str, Any] = {}
 
         def quiet() -> bool:
-            done = self.verb("status", "--json")
-            if done.returncode == 1:  # one is down
+            try:
+                look = Look(self.data)
+            except ConfigError:  # just starting
                 return False
-            assert done.returncode == 0, done.stderr
-            found.update(json.loads(done.stdout))
+            try:
+                report, _ = look.report(look.sample(require_run(self.data)), memory=False)
+            finally:
+                look.close()
+            found.update(report)
             running = all(row["state"] == "running" and row["pid"] for row in found["processes"].values())
             return running and all(row["lag"] == 0 for row in found["consumers"].values())
 
