@@ -17,13 +17,14 @@ from consumers.funds import FEES
 from consumers.journal.reader import JournalReader
 from consumers.metrics import passed_at
 from consumers.orders import store as orders
+from consumers.orders.shown import order_json
 from consumers.settlement import store as settlement
 from consumers.settlement.fold import DAY_NS
 from consumers.settlement.reports import day_text
 from consumers.store import StoreError, StoreView
 from consumers.stored import read_catalog
 from ops.evidence import NotFound, open_store, questions_of
-from ops.order_json import ledger_json, order_json
+from ops.order_json import ledger_json
 from ops.run_file import live_run
 from ringbuf.codes import NO_ACCOUNT, STEP_LANE, EventType
 from ringbuf.records import EVENT

@@ -12,10 +12,11 @@ from config.errors import ConfigError
 from consumers.balances import store as balances
 from consumers.funds import FEES
 from consumers.orders import store as orders
+from consumers.orders.shown import order_json
 from consumers.store import StoreError
 from consumers.stored import read_catalog
 from ops.evidence import NotFound, accept_globals, account_number, count, open_store, questions_of
-from ops.order_json import ledger_json, order_json, order_with_fills, refusal_json
+from ops.order_json import ledger_json, order_with_fills, refusal_json
 from ops.output import print_json, say
 
 LAST = 20
