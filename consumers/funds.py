@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from config.catalog import IS_LISTING
+from config.catalog import IS_LISTING, Catalog
 from ringbuf.codes import NO_ACCOUNT, EventType, Side
 from ringbuf.records import EVENT, EVENT_LISTED_INSTRUMENT
 
@@ -25,6 +25,7 @@ KIND_RECEIVED = 2  # what reached it, its fee already taken off
 KIND_FEE = 3  # what the fee account got
 KIND_DEPOSIT = 4
 KIND_WITHDRAWAL = 5
+KIND_NAMES = ("other", "paid", "received", "fee", "deposit", "withdrawal")
 
 
 class InstrumentTable:
@@ -38,6 +39,14 @@ class InstrumentTable:
         self.quote: I64 = np.zeros(0, np.int64)
         self.lot_base_units: I64 = np.zeros(0, np.int64)
         self.tick_lot_quote_units: I64 = np.zeros(0, np.int64)
+
+    @classmethod
+    def of(cls, catalog: Catalog) -> "InstrumentTable":
+        """The columns of all that a catalog knows."""
+        made = cls()
+        for column in ("base", "quote", "lot_base_units", "tick_lot_quote_units"):
+            setattr(made, column, np.array([getattr(row, column) for row in catalog.instruments], np.int64))
+        return made
 
     def fold(self, events: NDArray[np.void]) -> None:
         """Take in every instrument listed among `events` (EVENT records)."""

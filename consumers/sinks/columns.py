@@ -8,7 +8,7 @@ from enum import Enum
 from hashlib import sha256
 from typing import Any
 
-from consumers.sinks.target import EVENTS, TRADES, Row
+from consumers.sinks.target import EVENTS, LEDGER, ORDERS, TRADES, Row
 
 
 class Kind(Enum):
@@ -77,13 +77,51 @@ _OF_A_TRADE = (
 )
 TRADE_COLUMNS: dict[str, Kind] = {name: EVENT_COLUMNS[name] for name in _OF_A_TRADE} | {BUSTED_SEQ: Kind.INTEGER}
 COLUMNS = {EVENTS: EVENT_COLUMNS, TRADES: TRADE_COLUMNS}
+# What follows from the events: the fields that `query order` shows, and the changes that `consumers.funds` books.
+ORDER_COLUMNS: dict[str, Kind] = {
+    "order_id": _INTEGER,
+    "account": _INTEGER,
+    "client_id": _INTEGER,
+    "symbol": _NAME,
+    "side": _WORD,
+    "order_type": _WORD,
+    "tif": _WORD,
+    "status": _WORD,
+    "price": _DECIMAL,
+    "stop_price": _DECIMAL,
+    "triggered": _INTEGER,
+    "trail": _DECIMAL,
+    "qty": _DECIMAL,
+    "leaves": _DECIMAL,
+    "filled": _DECIMAL,
+    "busted": _DECIMAL,
+    "display_qty": _DECIMAL,
+    "expire_ts_ns": _INTEGER,
+    "oco_order_id": _INTEGER,
+    "reason": _WORD,
+    "accepted_ts_ns": _INTEGER,
+    "updated_ts_ns": _INTEGER,
+    "last_seq": _INTEGER,
+}
+LEDGER_COLUMNS: dict[str, Kind] = {
+    "seq": _INTEGER,
+    "line": _INTEGER,  # within the event, from 1
+    "ts_ns": _INTEGER,
+    "account": _INTEGER,  # absent: the fee account
+    "asset": _NAME,
+    "available_change": _DECIMAL,
+    "frozen_change": _DECIMAL,
+    "kind": _WORD,
+}
+ALL_COLUMNS = {**COLUMNS, ORDERS: ORDER_COLUMNS, LEDGER: LEDGER_COLUMNS}
+KEYS = {EVENTS: ("seq",), TRADES: ("seq",), ORDERS: ("order_id",), LEDGER: ("seq", "line")}
 DECIMALS = frozenset(name for name, kind in EVENT_COLUMNS.items() if kind is Kind.DECIMAL)
 SCHEMA = sha256(repr([(t, n, k.value) for t, c in COLUMNS.items() for n, k in c.items()]).encode()).hexdigest()[:16]
 
 
 def rows(table: str, fields: Iterable[dict[str, Any]]) -> list[Row]:
     """Events in their JSON form as rows of a table, decimals as Decimal. KeyError for a field that is no column."""
-    columns = COLUMNS[table]
+    columns = ALL_COLUMNS[table]
     found: list[Row] = []
     for event in fields:
         row: Row = {}

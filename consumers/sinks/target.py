@@ -17,6 +17,7 @@ from config.json_events import encode_all
 from ringbuf.codes import EventType
 
 EVENTS, TRADES = "events", "trades"
+ORDERS, LEDGER = "orders", "ledger"  # what follows from the events, for stores that keep tables
 Value = int | str | bool | Decimal
 Row = dict[str, Value]
 
@@ -65,7 +66,7 @@ class Target(Protocol):
     batch_events: ClassVar[int]  # most events of one `write`
     commit_ms: ClassVar[int]  # events come together for so long
     marks_busts: ClassVar[bool]  # rows of `trades` get `busted_seq`; False: what is there can't be changed
-    tables: tuple[str, ...]  # of `events`, `trades`: what it holds
+    tables: tuple[str, ...]  # of `events`, `trades`, `orders`, `ledger`: what it holds
     readable: ClassVar[bool]  # False: what it was given can't be asked for again; `read` and `resend` are not called
 
     def open(self, epoch: int) -> int:
@@ -90,9 +91,10 @@ class Target(Protocol):
         """The first sequence that it still means to hold: 1, or later where it forgets by rule."""
 
     def read(self, table: str, first: int, last: int) -> Iterator[Row]:
-        """What it holds of `events` or `trades` from `first` to `last`, in sequence; absent fields left out.
+        """What it holds of a table from `first` to `last`, in the order of its key; absent fields left out.
 
-        Decimals as Decimal. A trade that was taken back has `busted_seq`, where the store can mark it.
+        `orders` are named by the event that accepted them. Decimals as Decimal. A trade that was taken back has
+        `busted_seq`, where the store can mark it.
         """
 
     def idle(self, now_ns: int) -> None:
