@@ -104,6 +104,7 @@ class Sink:
 
     def idle(self, now_ns: int) -> None:
         """The target's turn. Raises Away."""
+        self.file.catch_up()
         try:
             self.target.idle(now_ns)
         except TargetAway as why:

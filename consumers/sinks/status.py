@@ -35,6 +35,7 @@ class StatusFile:
         self._path.parent.mkdir(parents=True, exist_ok=True)
         self.status = read_status(data, name)
         self._written_ns = 0
+        self._behind = False  # the file, of what is known
 
     def turn(self, state: str, why: str = "") -> None:
         """Another state, or the same once more with another reason."""
@@ -52,7 +53,12 @@ class StatusFile:
     def progress(self, seq: int) -> None:
         """The store has come so far; written now and then."""
         self.status.seq = seq
-        if time.monotonic_ns() - self._written_ns >= WRITE_NS:
+        self._behind = True
+        self.catch_up()
+
+    def catch_up(self) -> None:
+        """Write progress that is not written yet, when it is time: asked for while nothing happens, too."""
+        if self._behind and time.monotonic_ns() - self._written_ns >= WRITE_NS:
             self._write()
 
     def dead(self, line: bytes) -> None:
@@ -71,6 +77,7 @@ class StatusFile:
         unready.write_bytes(orjson.dumps(asdict(self.status), option=orjson.OPT_APPEND_NEWLINE))
         unready.replace(self._path)
         self._written_ns = time.monotonic_ns()
+        self._behind = False
 
 
 def status_path(data: Path, name: str) -> Path:
