@@ -70,6 +70,14 @@ class Server:
         assert self._process is not None, f"{self.name} is not running"
         return self._process.pid
 
+    @property
+    def ended(self) -> bool:
+        """Whether it has ended by itself; then it may be started again."""
+        if self._process is None or self._process.poll() is None:
+            return False
+        self._process = None
+        return True
+
     def start(self) -> Self:
         """Prepare at the first start, run, and wait for its first answer."""
         self.folder.mkdir(parents=True, exist_ok=True)

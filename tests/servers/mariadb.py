@@ -8,11 +8,12 @@ from typing import Any
 from tests.servers.base import HOST, Server
 from tests.servers.found import lacking, program
 
-# Read at every start; a user of its own, since wrong credentials are to be tested, too.
+# Read at every start; a user of its own, since wrong credentials are to be tested, too. It may make databases
+# whose names begin so.
 INIT = """\
 CREATE DATABASE IF NOT EXISTS matchline;
 CREATE USER IF NOT EXISTS matchline@'127.0.0.1' IDENTIFIED BY 'matchline';
-GRANT ALL ON matchline.* TO matchline@'127.0.0.1';
+GRANT ALL ON `matchline%`.* TO matchline@'127.0.0.1';
 """
 
 
@@ -68,6 +69,12 @@ class MariaDB(Server):
         return pymysql.connect(
             host=HOST, port=self.port, user="matchline", password="matchline", database="matchline", connect_timeout=5
         )
+
+    def connect_as_root(self) -> Any:
+        """A connection that may do everything."""
+        import pymysql
+
+        return pymysql.connect(unix_socket=str(self.data / "socket"), user="root", connect_timeout=5)
 
     def answers(self) -> bool:
         import pymysql

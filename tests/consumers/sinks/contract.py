@@ -103,7 +103,7 @@ class TargetContract:
                     assert at >= done, f"seed {SEED}: what was written was lost"
                     done = at
                     if cuts < 25:
-                        link.cut_after(rng.randrange(1, 60_000))
+                        link.cut_after(rng.randrange(1, 15_000))
                     try:
                         for batch in history.batches(at, 200):
                             target.write(batch)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from config.catalog import Catalog
+from config.catalog import LISTING_FIELDS, Catalog
 from config.instruments import build_catalog
 from consumers.journal.checks import fill_checksums, whole_commands
 from consumers.journal.reader import JournalReader
@@ -14,8 +14,15 @@ from consumers.journal.writer import JournalWriter
 from consumers.sinks.target import Batch, Target
 from engine.core import Engine
 from ops.sinks import compare
-from ringbuf.codes import FLAG_LAST, EventType, Reason
-from ringbuf.records import EVENT, EVENT_ORDER
+from ringbuf.codes import FLAG_LAST, EventType, Op, Reason
+from ringbuf.records import (
+    COMMAND_LIST_ASSET,
+    COMMAND_LIST_INSTRUMENT,
+    EVENT,
+    EVENT_LISTED_ASSET,
+    EVENT_LISTED_INSTRUMENT,
+    EVENT_ORDER,
+)
 from tests.consumers.engine_flow import LIMITS, reference_history
 from tests.consumers.journal_files import EPOCH
 
@@ -58,7 +65,7 @@ class History:
 def make_history(folder: Path, seed: int, steps: int = 600) -> History:
     """Random commands of every kind through the engine, and what it said in a journal."""
     folder.mkdir(parents=True, exist_ok=True)
-    return _in_journal(folder, reference_history(seed, steps, folder))
+    return in_journal(folder, reference_history(seed, steps, folder))
 
 
 def at_the_limits(folder: Path) -> History:
@@ -96,10 +103,46 @@ def at_the_limits(folder: Path) -> History:
     made["seq"] = np.arange(len(first) + 1, len(first) + 1 + len(made))
     made["flags"] = FLAG_LAST
     fill_checksums(made)
-    return _in_journal(folder, np.concatenate([first, made]))
+    return in_journal(folder, np.concatenate([first, made]))
 
 
-def _in_journal(folder: Path, events: np.ndarray) -> History:
+def hostile(folder: Path, symbols: list[str]) -> History:
+    """Trades of instruments whose names order entry would never take."""
+    listed = Catalog()
+    for name in ("B", "Q"):
+        listed.add_asset(name, 0)
+    terms = dict.fromkeys(LISTING_FIELDS, 0) | {"lot_base_units": 1, "tick_lot_quote_units": 1, "price_max_ticks": 9}
+    for symbol in symbols:
+        listed.add_instrument(symbol[:16], 0, 1, terms)
+    commands = listed.seed_commands()
+    events = np.zeros(len(commands) + len(symbols), EVENT)
+    seeds = events[: len(commands)]
+    _as_listed(seeds, commands)
+    trades = events[len(commands) :]
+    trades["type"], trades["symbol"] = EventType.TRADE, np.arange(len(symbols))
+    for name in ("qty_lots", "price_ticks", "order_id", "maker_order_id"):
+        trades[name] = 1
+    events["seq"], events["flags"] = np.arange(1, len(events) + 1), FLAG_LAST
+    fill_checksums(events)
+    return in_journal(folder, events)
+
+
+def _as_listed(events: np.ndarray, commands: np.ndarray) -> None:
+    """Make `listed` events of the commands that list."""
+    counts = {EventType.LISTED_ASSET: 0, EventType.LISTED_INSTRUMENT: 0}
+    for at, command in enumerate(commands):
+        asset = command["op"] == Op.LIST_ASSET
+        kind = EventType.LISTED_ASSET if asset else EventType.LISTED_INSTRUMENT
+        to = events[at : at + 1].view(EVENT_LISTED_ASSET if asset else EVENT_LISTED_INSTRUMENT)
+        source = commands[at : at + 1].view(COMMAND_LIST_ASSET if asset else COMMAND_LIST_INSTRUMENT)
+        for name in ("name", "decimals") if asset else ("name", "base", "quote", *LISTING_FIELDS):
+            to[name] = source[name]
+        to["type"], to["symbol"] = kind, counts[kind]
+        counts[kind] += 1
+
+
+def in_journal(folder: Path, events: np.ndarray) -> History:
+    """These events, in a journal."""
     data = folder / "data"
     writer = JournalWriter(data, EPOCH, "journal", 16)
     writer.append(events)
