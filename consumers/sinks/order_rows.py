@@ -3,6 +3,8 @@
 A row is left as it is by events that it has seen: so what is sent once more changes only what lags behind.
 """
 
+from decimal import Context, Decimal, Inexact
+from enum import IntEnum
 from typing import Any, Protocol
 
 import numpy as np
@@ -19,7 +21,14 @@ Orders = NDArray[np.void]  # ORDER
 _PRICES = (("price", "price_ticks"), ("stop_price", "stop_price_ticks"), ("trail", "trail_ticks"))
 _QTYS = (("display_qty", "display_lots"), *((name, f"{name}_lots") for name in ("qty", "leaves", "filled", "busted")))
 _SAME = ("order_id", "account", "triggered", "expire_ts_ns", "accepted_ts_ns", "updated_ts_ns", "last_seq")
-_WORDS = {"side": Side, "order_type": OrderType, "tif": Tif, "status": Status, "reason": Reason}
+_EXACT = Context(prec=100, traps=[Inexact])
+_WORDS: dict[str, type[IntEnum]] = {
+    "side": Side,
+    "order_type": OrderType,
+    "tif": Tif,
+    "status": Status,
+    "reason": Reason,
+}
 
 
 class Known(Protocol):
@@ -116,11 +125,10 @@ def order_fields(orders: Orders, catalog: Catalog) -> list[dict[str, Any]]:
     ]
 
 
-def order_of(row: Row, catalog: Catalog) -> Orders:
-    """The ORDER (array of one) of a row as it is shown: everything that the fold goes by."""
-    made = np.zeros(1, ORDER)
-    order = made[0]
+def order_of(row: Row, catalog: Catalog) -> tuple[int, ...]:
+    """The values of an ORDER of a row as it is shown: everything that the fold goes by."""
     instrument = catalog.instrument(str(row["symbol"]))
+    order: dict[str, Any] = dict.fromkeys(ORDER.names or (), 0)
     order["symbol"] = instrument.id
     order["client_id"] = row.get("client_id", NO_ID)
     order["pair_order_id"] = row.get("oco_order_id", 0)
@@ -128,9 +136,9 @@ def order_of(row: Row, catalog: Catalog) -> Orders:
         order[name] = row.get(name, 0)
     for name, words in _WORDS.items():
         if name in row:
-            order[name] = words[str(row[name]).upper()]
+            order[name] = words[str(row[name]).upper()].value
     for scale, names in ((instrument.price_scale, _PRICES), (instrument.qty_scale, _QTYS)):
         for name, column in names:
             if name in row:
-                order[column] = scale.exact(f"{row[name]:f}")
-    return made
+                order[column] = int(_EXACT.scaleb(Decimal(row[name]), scale.decimals)) // scale.step
+    return tuple(order.values())
