@@ -5,6 +5,7 @@ import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
@@ -15,11 +16,12 @@ from config.catalog import Catalog
 from config.errors import ConfigError
 from config.settings import SinkSettings
 from consumers.journal.reader import JournalReader
+from consumers.sinks.configured import remember
 from consumers.sinks.kinds import check_sinks, open_target
 from consumers.sinks.process import Sink
 from consumers.sinks.status import dead_path, status_path
 from consumers.sinks.target import EVENTS, ORDERS, BadRow, TargetAway, TargetRefused
-from ops.sinks import compare
+from ops.sinks import compare, resend
 from ringbuf.codes import EventType
 from tests.consumers.journal_files import EPOCH
 from tests.consumers.sinks.contract import SEED, TargetContract
@@ -235,16 +237,15 @@ class TableContract(TargetContract):
         letters = dead_path(status_path(history.data, settings.name)).read_text().splitlines()
         assert [json.loads(letter)["event"]["seq"] for letter in letters] == [seq]
         assert self.said(settings, history) == f"events: event {seq} is missing"
-        with self.opened(settings, history.data) as (target, at):
-            assert at == history.last
-            with pytest.raises(BadRow):
-                target.resend(history.batch(seq - 1, seq))
+        remember(history.data, (settings,))
+        sent = resend(history.data, "sink-out", 1)
+        assert (sent["to"], sent["missing"], sent["refused"]) == (history.last, 0, 1)
         self.execute(settings, self.no_trigger)
         trade = history.events[seq - 1]
         self.execute(settings, f"DELETE FROM orders WHERE order_id IN ({trade['order_id']}, {trade['maker_order_id']})")
+        sent = resend(history.data, "sink-out", 1)
+        assert sent["refused"] == 0 and sent["missing"] > 0
         with self.opened(settings, history.data) as (target, _):
-            for batch in history.batches(0, 100):
-                target.resend(batch)
             history.expect_in(target)
 
     def test_no_name_or_word_can_be_anything_but_itself(self, tmp_path: Path, request: Any) -> None:
@@ -281,6 +282,21 @@ class TableContract(TargetContract):
                 self.fill(SinkSettings("out", self.kind, wrong), history)
             assert "sesame" not in str(told.value) and ":matchline@" not in str(told.value)
         self.fill(right, history, upto=50)
+
+    def test_a_user_who_may_only_read_is_refused(self, history: History, request: Any) -> None:
+        settings = self.settings(request.node.name, self.server.port)
+        self.fill(settings, history, upto=50)
+        reader = replace(settings, url=settings.url.replace("matchline:matchline@", "reader:reads@"))
+        self.allow_reading(settings)
+        with self.opened(reader, history.data) as (target, at):
+            assert at == 50
+            with pytest.raises(TargetRefused, match="denied"):
+                target.write(history.batch(50, 100))
+        self.fill(settings, history)
+
+    def allow_reading(self, settings: SinkSettings) -> None:
+        """Make a user `reader`, password `reads`, who may read the sink's tables, and lock the cursor, no more."""
+        raise NotImplementedError
 
     def test_a_server_that_does_not_answer_is_away(self, history: History, request: Any) -> None:
         settings = self.settings(request.node.name, self.server.port)

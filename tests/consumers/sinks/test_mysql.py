@@ -57,6 +57,13 @@ class TestTables(TableContract):
             cursor.execute(f"DROP DATABASE IF EXISTS {database}")
             cursor.execute(f"CREATE DATABASE {database}")
 
+    def allow_reading(self, settings: SinkSettings) -> None:
+        database = settings.url.rpartition("/")[2]
+        with self.server.connect_as_root() as connection, connection.cursor() as cursor:
+            cursor.execute("CREATE OR REPLACE USER reader@'127.0.0.1' IDENTIFIED BY 'reads'")
+            cursor.execute(f"GRANT SELECT ON {database}.* TO reader@'127.0.0.1'")
+            cursor.execute(f"GRANT UPDATE ON {database}.`cursor` TO reader@'127.0.0.1'")
+
     @contextmanager
     def frozen(self) -> Iterator[None]:
         os.kill(self.server.pid, signal.SIGSTOP)

@@ -51,6 +51,14 @@ CREATE TRIGGER refuses BEFORE INSERT ON events FOR EACH ROW WHEN (NEW.seq = {seq
             connection.execute(f"DROP DATABASE IF EXISTS {database} WITH (FORCE)")
             connection.execute(f"CREATE DATABASE {database}")
 
+    def allow_reading(self, settings: SinkSettings) -> None:
+        self.execute(
+            settings,
+            "CREATE USER reader PASSWORD 'reads'",
+            "GRANT SELECT ON ALL TABLES IN SCHEMA public TO reader",
+            "GRANT UPDATE ON cursor TO reader",
+        )
+
     @contextmanager
     def frozen(self) -> Iterator[None]:
         family = [self.server.pid, *descendants(self.server.pid)]
