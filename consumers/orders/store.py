@@ -115,8 +115,11 @@ class OrderFold:
         """Rows, fills, the index of open orders, client ids, refusals, bust marks."""
         self._name_clients(txn, events)
         changes = about_orders(events)
-        if not len(changes):
-            return
+        if len(changes):
+            self._change(txn, changes)
+        self._mark_busts(txn, events)
+
+    def _change(self, txn: Any, changes: NDArray[np.void]) -> None:
         ids = touched(changes)
         spans = OrderSpans(self.tables.orders, txn, ids)
         was_open = is_open(spans.rows)
@@ -126,7 +129,6 @@ class OrderFold:
         self.tables.fills.append(txn, first_fill, fills)
         self._pair(txn, changes)
         self._index_open(txn, spans.rows, was_open)
-        self._mark_busts(txn, events)
 
     def _pair(self, txn: Any, changes: NDArray[np.void]) -> None:
         """Two orders of which one cancels the other: each names the other. Rare, so one by one."""
