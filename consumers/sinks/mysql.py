@@ -63,15 +63,18 @@ class MySql:
         import pymysql
         from pymysql.constants import CLIENT
 
-        self._connection = pymysql.connect(
-            **self._login,
-            charset="utf8mb4",
-            autocommit=False,
-            client_flag=CLIENT.FOUND_ROWS,  # an UPDATE concerns the rows that it found, changed or not
-            connect_timeout=CONNECT_S,
-            read_timeout=ANSWER_S,
-            write_timeout=ANSWER_S,
-        )
+        try:
+            self._connection = pymysql.connect(
+                **self._login,
+                charset="utf8mb4",
+                autocommit=False,
+                client_flag=CLIENT.FOUND_ROWS,  # an UPDATE concerns the rows that it found, changed or not
+                connect_timeout=CONNECT_S,
+                read_timeout=ANSWER_S,
+                write_timeout=ANSWER_S,
+            )
+        except RuntimeError as lacking:  # of a package that the server's way of asking for the password needs
+            raise TargetRefused(str(lacking)) from lacking
         for statement in SESSION:
             self.execute(statement)
         self._packet = int(self.fetch("SELECT @@max_allowed_packet")[0][0])

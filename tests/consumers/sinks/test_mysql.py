@@ -15,7 +15,7 @@ from config.settings import SinkSettings
 from consumers.sinks.columns import Kind
 from consumers.sinks.mysql import PLACES, MySql
 from consumers.sinks.row_text import decimal
-from consumers.sinks.target import BadRow
+from consumers.sinks.target import BadRow, TargetRefused
 from tests.consumers.sinks.history import History
 from tests.consumers.sinks.matrix import SinkMatrix, wanted
 from tests.consumers.sinks.table_contract import ALL, TableContract, expect_full_disk_survived
@@ -105,6 +105,15 @@ class TestTables(TableContract):
         with pytest.raises(BadRow), database.judging():
             database.execute(f"INSERT INTO kept VALUES ({10**36})")
         database.close()
+
+    def test_a_login_that_needs_another_package_is_refused_and_names_it(self, history: History, request: Any) -> None:
+        settings = self.settings(request.node.name, self.server.port)
+        with self.server.connect_as_root() as connection, connection.cursor() as cursor:
+            cursor.execute("INSTALL SONAME 'auth_ed25519'")
+            cursor.execute("CREATE USER signer@'127.0.0.1' IDENTIFIED VIA ed25519 USING PASSWORD('signs')")
+        signer = replace(settings, url=settings.url.replace("matchline:matchline@", "signer:signs@"))
+        with pytest.raises(TargetRefused, match="pynacl"), self.opened(signer, history.data):
+            pass
 
     def test_a_full_disk_is_away_and_goes_on_once_there_is_room(self, history: History, tmp_path: Path) -> None:
         options = ("--innodb-log-file-size=8M", "--innodb-data-file-path=ibdata1:12M:autoextend:max:64M")
