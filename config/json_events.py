@@ -27,13 +27,13 @@ from ringbuf.records import EVENT, EVENT_LISTED_ASSET, EVENT_ORDER
 
 Row = tuple[Any, ...]
 
-_TYPE_NAMES: dict[int, str] = {int(t): t.name.lower() for t in EventType}
-_TYPE_NAMES[int(EventType.LISTED_ASSET)] = _TYPE_NAMES[int(EventType.LISTED_INSTRUMENT)] = "listed"
-_TYPE_NAMES[int(EventType.DELISTED_ASSET)] = _TYPE_NAMES[int(EventType.DELISTED_INSTRUMENT)] = "delisted"
-_TYPE_NAMES[int(EventType.CHANGED_INSTRUMENT)] = "changed"
-_REASON_NAMES: dict[int, str] = {int(r): r.name.lower() for r in Reason}
-_SIDE_NAMES = ("buy", "sell")
-_ORDER_TYPE_NAMES = tuple(t.name.lower() for t in OrderType)
+TYPE_NAMES: dict[int, str] = {int(t): t.name.lower() for t in EventType}
+TYPE_NAMES[int(EventType.LISTED_ASSET)] = TYPE_NAMES[int(EventType.LISTED_INSTRUMENT)] = "listed"
+TYPE_NAMES[int(EventType.DELISTED_ASSET)] = TYPE_NAMES[int(EventType.DELISTED_INSTRUMENT)] = "delisted"
+TYPE_NAMES[int(EventType.CHANGED_INSTRUMENT)] = "changed"
+REASON_NAMES: dict[int, str] = {int(r): r.name.lower() for r in Reason}
+SIDE_NAMES = ("buy", "sell")
+ORDER_TYPE_NAMES = tuple(t.name.lower() for t in OrderType)
 _STATE_NAMES = tuple(state.name.lower() for state in SymbolState)
 _BUY = int(Side.BUY)
 
@@ -57,12 +57,12 @@ def _order_terms(row: Row, fields: dict[str, Any], catalog: Catalog, with_side: 
     instrument = catalog.instruments[row[_SYMBOL]]
     kind = row[_O_TYPE]
     if with_side:
-        fields["side"] = _SIDE_NAMES[row[_SIDE]]
+        fields["side"] = SIDE_NAMES[row[_SIDE]]
     if kind in PRICED:
         fields["price"] = instrument.price_scale.text(row[_O_PRICE])
     fields["qty"] = instrument.qty_scale.text(row[_O_QTY])
     if with_side:
-        fields["order_type"] = _ORDER_TYPE_NAMES[kind]
+        fields["order_type"] = ORDER_TYPE_NAMES[kind]
     if kind >= FIRST_WAITING:
         fields["stop_price"] = instrument.price_scale.text(row[_O_STOP])
 
@@ -89,7 +89,7 @@ def _trade(row: Row, fields: dict[str, Any], catalog: Catalog) -> None:
     qty, side = instrument.qty_scale, row[_SIDE]
     taker_gets: Asset = instrument.base_asset if side == _BUY else instrument.quote_asset
     maker_gets: Asset = instrument.quote_asset if side == _BUY else instrument.base_asset
-    fields["side"] = _SIDE_NAMES[side]
+    fields["side"] = SIDE_NAMES[side]
     fields["price"] = instrument.price_scale.text(row[_PRICE])
     fields["qty"] = qty.text(row[_QTY])
     fields["leaves"] = qty.text(row[_LEAVES])
@@ -164,7 +164,7 @@ _OWN_FIELDS: dict[int, Callable[[Row, dict[str, Any], Catalog], None]] = {
 }
 _ORDER_VIEW = (int(EventType.ACCEPTED), int(EventType.AMENDED))
 _WITH_TERMS = (int(EventType.LISTED_ASSET), int(EventType.LISTED_INSTRUMENT), int(EventType.CHANGED_INSTRUMENT))
-_OF_ASSETS = (int(EventType.DEPOSITED), int(EventType.WITHDRAWN), int(EventType.DELISTED_ASSET))
+OF_ASSETS = (int(EventType.DEPOSITED), int(EventType.WITHDRAWN), int(EventType.DELISTED_ASSET))
 _ACCEPTED = int(EventType.ACCEPTED)
 _BUSTED = int(EventType.BUSTED)
 _TIME = int(EventType.TIME)
@@ -173,10 +173,10 @@ _TIME = int(EventType.TIME)
 def _fields_of(row: Row, order_row: Row, catalog: Catalog) -> dict[str, Any]:
     """Any event but a listing or its change."""
     kind = row[_TYPE]
-    fields: dict[str, Any] = {"seq": row[_SEQ], "ts_ns": row[_TS], "type": _TYPE_NAMES[kind]}
+    fields: dict[str, Any] = {"seq": row[_SEQ], "ts_ns": row[_TS], "type": TYPE_NAMES[kind]}
     if kind == _TIME:
         return fields
-    if kind not in _OF_ASSETS and row[_SYMBOL] < len(catalog.instruments):
+    if kind not in OF_ASSETS and row[_SYMBOL] < len(catalog.instruments):
         fields["symbol"] = catalog.instruments[row[_SYMBOL]].symbol
     if row[_ACCOUNT] != NO_ACCOUNT:
         fields["account"] = row[_ACCOUNT]
@@ -185,7 +185,7 @@ def _fields_of(row: Row, order_row: Row, catalog: Catalog) -> dict[str, Any]:
     if row[_ORDER]:
         fields["order_id"] = row[_ORDER]
     if row[_REASON]:
-        fields["reason"] = _REASON_NAMES[row[_REASON]]
+        fields["reason"] = REASON_NAMES[row[_REASON]]
     paired = kind == _ACCEPTED and order_row[_O_FLAGS] & ORDER_PAIRED
     if row[_REQUEST] != NO_ID and kind != _BUSTED and not paired:  # the field means something else there
         fields["request_id"] = row[_REQUEST]
@@ -196,7 +196,7 @@ def _fields_of(row: Row, order_row: Row, catalog: Catalog) -> dict[str, Any]:
 def _listing(event: np.ndarray, catalog: Catalog) -> dict[str, Any]:
     """A `listed` or `changed` event (one-element array) with its terms of then: the catalog has those of now."""
     kind = int(event["type"][0])
-    fields: dict[str, Any] = {"seq": int(event["seq"][0]), "ts_ns": int(event["ts_ns"][0]), "type": _TYPE_NAMES[kind]}
+    fields: dict[str, Any] = {"seq": int(event["seq"][0]), "ts_ns": int(event["ts_ns"][0]), "type": TYPE_NAMES[kind]}
     if kind == EventType.LISTED_ASSET:
         row = event.view(EVENT_LISTED_ASSET)[0]
         return fields | {"name": row["name"].decode("ascii"), "decimals": int(row["decimals"])}
