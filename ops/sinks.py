@@ -178,9 +178,10 @@ def _named(row: Row, key: str) -> str:
 
 
 def resend(data: Path, name: str, first: int) -> dict[str, Any]:
-    """Put into a sink what it lacks from `first` to its cursor: {consumer, from, to, missing, refused}.
+    """Put into a sink what it lacks from `first` to its cursor: {consumer, from, to, missing, refused, lost}.
 
-    refused: events that it will not take, as when they first came. Raises TargetAway.
+    refused: events that it will not take, as when they first came. lost: those that it can't be given any more.
+    Raises TargetAway.
     """
     sink = next((sink for sink in configured(data) if SINK_PREFIX + sink.name == name), None)
     if sink is None:
@@ -199,7 +200,8 @@ def resend(data: Path, name: str, first: int) -> dict[str, Any]:
             put, not_taken = _put_missing(target, Batch(events, begin - 1, end, catalog))
             missing, refused = missing + put, refused + not_taken
             begin = end + 1
-    return {"consumer": name, "from": first, "to": last, "missing": missing, "refused": refused}
+        lost = target.lost
+    return {"consumer": name, "from": first, "to": last, "missing": missing, "refused": refused, "lost": lost}
 
 
 def _put_missing(target: Target, batch: Batch) -> tuple[int, int]:

@@ -1,5 +1,4 @@
-"""MongoDB, and what speaks its wire: collections `PREFIX.events`, `PREFIX.trades`, and `PREFIX.cursor` with one document
-in it.
+"""MongoDB, and what speaks its wire: collections of events and of trades, and a cursor of one document.
 
 A document is named by its event's sequence, so a repeat is refused by its name and counts as done. Where the server
 has transactions (a replica set or mongos, and tried), documents and cursor are committed together; else the cursor

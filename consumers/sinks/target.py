@@ -68,6 +68,7 @@ class Target(Protocol):
     marks_busts: ClassVar[bool]  # rows of `trades` get `busted_seq`; False: what is there can't be changed
     tables: tuple[str, ...]  # of `events`, `trades`, `orders`, `ledger`: what it holds
     readable: ClassVar[bool]  # False: what it was given can't be asked for again; `read` and `resend` are not called
+    lost: int = 0  # of the events that `resend` was given since `look`: are missing, and can't be put back
 
     def open(self, epoch: int) -> int:
         """Connect, make or bring up to date what is needed; the sequence of its cursor, 0 = nothing yet.

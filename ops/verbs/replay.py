@@ -24,7 +24,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """0 = done; 1 = the journal does not reach so far, is damaged, or the pipeline is running; 2 = wrong usage."""
+    """0 = done; 1 = the journal does not reach so far, is damaged, the pipeline is running, or a sink can't be given
+    what it lacks; 2 = wrong usage."""
     if (args.to is None) == (args.consumer is None):
         raise ConfigError("replay", "either --to SEQ, or --consumer NAME --from SEQ")
     try:
@@ -38,7 +39,7 @@ def run(args: argparse.Namespace) -> int:
         say(f"{key}: {value}")
     if args.json:
         print_json(report)
-    return 0
+    return 1 if report.get("lost") else 0
 
 
 def rebuild(data: Path, seq: int) -> dict[str, Any]:
