@@ -93,8 +93,8 @@ class Redis(Target):
         self._refuse_types(held)
         found, seq, schema, held_from = self._link.ask("HMGET", self._cursor_key, "epoch", "seq", "schema", "held_from")
         if found is None or seq is None:
-            if b"stream" in held:
-                raise TargetRefused(f"{self._said()}: has entries but no cursor: of which history, nobody can say")
+            for key in (key for key, what in zip(self._keys.values(), held, strict=True) if what == b"stream"):
+                self._refuse_entries(key)
             return 0
         if int(found) != epoch:
             raise TargetRefused(f"{self._said()}: is of epoch {int(found)}, this history of {epoch}")
@@ -170,6 +170,12 @@ class Redis(Target):
         for key, held in zip(self._keys.values(), types, strict=True):
             if held not in (b"none", b"stream"):
                 raise TargetRefused(f"{key.decode()}: is a {held.decode()}, expected a stream")
+
+    def _refuse_entries(self, key: bytes) -> None:
+        """A stream that has ever had an entry is of some history; one that a consumer group has made is of none."""
+        state = self._link.ask("XINFO", "STREAM", key)
+        if dict(zip(state[::2], state[1::2], strict=True))[b"last-generated-id"] != b"0-0":
+            raise TargetRefused(f"{key.decode()}: has entries, and no cursor {self._said()} says of which history")
 
     # What is written
 
