@@ -27,7 +27,8 @@ CURSOR = "cursor"  # collection and name of its document
 CONNECT_MS, ANSWER_MS, ACKNOWLEDGE_MS = 5_000, 8_000, 5_000
 LOOK_MS = 60_000  # for verbs: some servers go through a whole collection for a range of names
 REPEATED = 11000  # a document of that name is there
-OPERATOR = {13, 18, 59, 73, 8000}  # not allowed, who are you, no such command, bad name, Atlas' own
+# Not allowed, who are you, no such command, bad name, somebody's validation, their unique index, Atlas' own.
+OPERATOR = {13, 18, 59, 73, 121, REPEATED, 8000}
 NOT_OF_A_TRADE = ("type", "reason")  # of a trade they say nothing
 
 
@@ -98,7 +99,7 @@ class MongoDB(Target):
                     self._write_at_once(batch, found)
                     return
                 except pymongo.errors.BulkWriteError as error:
-                    if not _only_repeats(error):  # left by a time without transactions: they count as done
+                    if _failures(error):  # left by a time without transactions: they count as done
                         raise
             self._write_in_order(batch, found)
 
@@ -233,7 +234,7 @@ class MongoDB(Target):
         try:
             self._collection(table).insert_many(documents, ordered=False)
         except pymongo.errors.BulkWriteError as error:
-            if not _only_repeats(error):
+            if _failures(error):
                 raise
 
     def _mark(self, busts: Iterable[tuple[int, int]], session: Any = None) -> None:
@@ -272,23 +273,27 @@ class MongoDB(Target):
             yield
         except pymongo.errors.PyMongoError as error:
             said = f"{self._place}: {_words(error)}"
-            code = error.code if isinstance(error, pymongo.errors.OperationFailure) else None
-            if code in OPERATOR or isinstance(error, pymongo.errors.ConfigurationError):
+            codes = {one.get("code") for one in _failures(error)} or {getattr(error, "code", None)}
+            if codes & OPERATOR or isinstance(error, pymongo.errors.ConfigurationError):
                 raise TargetRefused(said) from error
             raise TargetAway(said) from error
 
 
-def _only_repeats(error: Any) -> bool:
-    """Whether nothing failed in a bulk write but inserts of what is there."""
-    details = error.details
-    return not details["writeConcernErrors"] and all(one["code"] == REPEATED for one in details["writeErrors"])
+def _failures(error: Any) -> list[dict[str, Any]]:
+    """What went wrong in a bulk write, but for documents that are there: a unique index of somebody's is another."""
+    details = getattr(error, "details", None) or {}
+    found = [one for kind in ("writeErrors", "writeConcernErrors") for one in details.get(kind, ())]
+    return [one for one in found if one["code"] != REPEATED or not _is_name(one.get("errmsg", ""))]
+
+
+def _is_name(text: str) -> bool:
+    """Whether what is there twice is `_id`; a server that doesn't name the index means this one."""
+    return " index: " not in text or " index: _id_" in text
 
 
 def _words(error: Any) -> str:
     """The first that went wrong, without the server's whole answer and the client's view of all servers."""
-    details = getattr(error, "details", None) or {}
-    wrong = [one for kind in ("writeErrors", "writeConcernErrors") for one in details.get(kind, ())]
-    text = next((one.get("errmsg", "") for one in wrong if one.get("code") != REPEATED), "") or str(error)
+    text = next((one.get("errmsg", "") for one in _failures(error)), "") or str(error)
     for rest in (", full error: ", ", Timeout: ", " (configured timeouts: "):
         text = text.partition(rest)[0]
     return text
