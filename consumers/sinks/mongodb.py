@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 SCHEMA = 1  # of the documents; those of an older one may lack fields, none is changed
 CURSOR = "cursor"  # collection and name of its document
-CONNECT_MS, ANSWER_MS, ACKNOWLEDGE_MS = 5_000, 8_000, 5_000
+CONNECT_MS, ANSWER_MS, ACKNOWLEDGE_MS = 3_000, 8_000, 5_000  # a failed write takes up to one and two of the first
 LOOK_MS = 60_000  # for verbs: some servers go through a whole collection for a range of names
 REPEATED = 11000  # a document of that name is there
 # Not allowed, who are you, no such command, bad name, somebody's validation, their unique index, Atlas' own.

@@ -194,7 +194,7 @@ class SinkMatrix(ProcessMatrix):
             with course.fed():  # to the end: every command is answered
                 eventually(lambda: course.status.state == "away", "it says that it is away")
             row = course.row
-            assert row["state"] == "away" and row["errors"] > 0 and row["why"] and row["lag"] > 0
+            assert row["state"] == "away" and row["errors"] > 0 and row["why"] and row["lag"] > 0, row
             assert course.pipe.restarts(SINK) == restarts, "it waits, and is not started again and again"
         finally:
             self.server.restart()

@@ -156,6 +156,7 @@ class TestProcessOnSecantusDB(OnSecantusDB, SinkMatrix):
     """Its process in a pipeline."""
 
 
+@pytest.mark.long  # whoever compares reads in ranges, and each range is a walk through the whole collection there
 class TestProcessOnFerretDB(OnFerretDB, SinkMatrix):
     """Its process in a pipeline."""
 
