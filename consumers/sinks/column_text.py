@@ -22,8 +22,8 @@ from ringbuf.records import EVENT_ORDER
 KEPT = 1 << 17  # texts of one scale; then all are forgotten
 _TENS = 10 ** np.arange(1, 19, dtype=np.int64)  # a number has one digit more than powers that it reaches
 
-Columns = list[list[Any]]
-Getter = Callable[[NDArray[np.void], NDArray[np.void]], Columns]  # (as EVENT, as EVENT_ORDER) → template's arguments
+Part = tuple[bytes, list[list[Any]]]  # of a template, and its arguments as columns
+Field = Callable[[NDArray[np.void], NDArray[np.void]], Part]  # of events as EVENT and as EVENT_ORDER
 
 
 @dataclass(frozen=True)
@@ -73,30 +73,37 @@ class _Shape:
 
     def __init__(self, form: Form) -> None:
         self.form = form
-        self.fields: list[bytes] = []
-        self.getters: list[Getter] = []
+        self.fields: list[Field] = []
 
     def constant(self, name: str, text: str) -> None:
-        self.fields.append(self.form.name(name) + self.form.element(text).replace(b"%", b"%%"))
+        piece = self.form.name(name) + self.form.element(text).replace(b"%", b"%%")
+        self.fields.append(lambda events, orders: (piece, []))
 
     def number(self, name: str, field: str = "") -> None:
-        field = field or name
-        self._add(name, self.form.number, lambda events, orders: self._numbers(_column(field, events, orders)))
+        field, name_piece = field or name, self.form.name(name)
+
+        def numbers(events: NDArray[np.void], orders: NDArray[np.void]) -> Part:
+            value, columns = self._numbers(_column(field, events, orders))
+            return name_piece + value, columns
+
+        self.fields.append(numbers)
 
     def text(self, name: str, getter: Callable[[NDArray[np.void], NDArray[np.void]], list[bytes]]) -> None:
-        self._add(name, b"%b", lambda events, orders: [getter(events, orders)])
+        piece = self.form.name(name) + b"%b"
+        self.fields.append(lambda events, orders: (piece, [getter(events, orders)]))
 
-    def _add(self, name: str, value: bytes, getter: Getter) -> None:
-        self.fields.append(self.form.name(name) + value)
-        self.getters.append(getter)
-
-    def _numbers(self, column: NDArray[Any]) -> Columns:
-        values = column.tolist()
-        return [(np.searchsorted(_TENS, column, "right") + 1).tolist(), values] if self.form.counted else [values]
+    def _numbers(self, column: NDArray[Any]) -> Part:
+        values, template = column.tolist(), self.form.number
+        if not self.form.counted:
+            return template, [values]
+        if (digits := len(str(column.min()))) == len(str(column.max())):  # mostly: an argument less
+            return template.replace(b"%d", b"%d" % digits, 1), [values]
+        return template, [(np.searchsorted(_TENS, column, "right") + 1).tolist(), values]
 
     def encode(self, events: NDArray[np.void], orders: NDArray[np.void]) -> list[bytes]:
-        template = self.form.ends[0] + self.form.between.join(self.fields) + self.form.ends[1]
-        columns = [column for getter in self.getters for column in getter(events, orders)]
+        parts = [field(events, orders) for field in self.fields]
+        template = self.form.ends[0] + self.form.between.join(piece for piece, _ in parts) + self.form.ends[1]
+        columns = [column for _, of_field in parts for column in of_field]
         return [template % row for row in zip(*columns, strict=True)]
 
 

@@ -1,6 +1,6 @@
 """Redis: a stream of events, one of trades, and their cursor; with each commit its trades by Pub/Sub.
 
-One write is one transaction (MULTI), guarded by WATCH on the cursor: all of it or nothing, whoever is killed. Plain
+All is written in transactions (MULTI), guarded by WATCH on the cursor: all of one or nothing, whoever is killed. Plain
 pipelining would not do: where the server refuses some commands in the middle (out of memory, disk full) and takes the
 next ones, the former could never be put in again, since the ids of a stream only grow.
 """
@@ -23,9 +23,10 @@ from consumers.sinks.redis_link import RedisLink, check_url, packed
 from consumers.sinks.redis_market import MarketKeys
 from consumers.sinks.target import EVENTS, TRADES, Batch, Row, Target, TargetAway, TargetRefused
 from ringbuf.codes import EventType
+from ringbuf.cuts import cut_places
 
 SCHEMA = 1  # of keys and fields; a stream takes any fields, so an older one needs nothing but its number raised
-CHUNK = 2048  # events that are sent while the next ones are encoded
+CHUNK = 2048  # events of a transaction: the next ones are encoded while the server carries it out
 PAGE = 2000  # entries that are read at a time
 REPEATED = "equal or smaller than the target stream top item"  # the server's words for an id that it has had
 _TRADES_HOLD = (EventType.TRADE, EventType.BUSTED)
@@ -35,6 +36,8 @@ _PUSHED = {
     **dict.fromkeys((EventType.LISTED_INSTRUMENT, EventType.CHANGED_INSTRUMENT), b"status"),
     EventType.DELISTED_INSTRUMENT: b"status",
 }
+_IN_TRADES, _IS_PUSHED = np.zeros(256, np.bool_), np.zeros(256, np.bool_)
+_IN_TRADES[list(_TRADES_HOLD)] = _IS_PUSHED[list(_PUSHED)] = True
 
 
 def check(settings: SinkSettings) -> None:
@@ -54,7 +57,7 @@ def target(settings: SinkSettings, data: Path) -> Target:
 class Redis(Target):
     """One server's keys under a prefix."""
 
-    batch_events = 8192
+    batch_events = 16_384
     commit_ms = 2
     marks_busts = False  # an entry of a stream can't be changed: a bust is an entry of its own
     readable = True
@@ -69,7 +72,7 @@ class Redis(Target):
         self._link = RedisLink(settings.url)
         self._market = MarketKeys(data, settings.prefix)
         self._fields, self._json = ColumnText(RESP), ColumnText(JSON)
-        self._heads: dict[tuple[bytes, int], bytes] = {}
+        self._heads = {table: _Heads(key) for table, key in self._keys.items()}
         self._epoch = self._from = 0
         self.lost = 0
 
@@ -104,25 +107,17 @@ class Redis(Target):
         return int(seq)
 
     def write(self, batch: Batch) -> None:
-        """One transaction: entries, what is pushed, trimming, cursor."""
-        link = self._link
-        head = [("WATCH", self._cursor_key), ("HMGET", self._cursor_key, "epoch", "seq")]
-        head += [("TYPE", key) for key in self._keys.values()]
-        link.send(b"".join(packed(*command) for command in (*head, ("MULTI",))))
-        queued = 0
-        for at in range(0, len(batch.events), CHUNK):
-            commands = self._commands(batch.events[at : at + CHUNK], batch.catalog)
-            link.send(b"".join(commands))
-            queued += len(commands)
-        ending = self._ending(batch)
-        link.send(b"".join(ending))
-        _, cursor, *types = link.replies(len(head))
-        self._refuse_types(types)
-        if cursor != [b"%d" % self._epoch, b"%d" % batch.after]:
-            raise TargetAway(f"{self._said()}: is {cursor}, expected {[self._epoch, batch.after]}: emptied, or moved")
-        link.replies(1 + queued + len(ending))  # any error here, and nothing is carried out
-        self._carried_out(link.ask("EXEC"))
-        self._from = max(self._from, self._kept_from(batch.upto))
+        """Some transactions, one after the other; while the server carries out one, the next is made and sent."""
+        link, before = self._link, False
+        for part in parts(batch):
+            queued = self._queue(part)
+            if before:
+                self._carried_out(link.reply())
+            self._check_before(part)
+            link.replies(queued)  # any error here, and nothing is carried out
+            link.send(packed("EXEC"))
+            before = True
+        self._carried_out(link.reply())
         self._market.changed(batch.events, batch.catalog)
 
     def resend(self, batch: Batch) -> int:
@@ -179,33 +174,47 @@ class Redis(Target):
 
     # What is written
 
+    def _queue(self, part: Batch) -> int:
+        """Send a transaction but for its EXEC: how many replies follow those that `_check_before` reads."""
+        head = [("WATCH", self._cursor_key), ("HMGET", self._cursor_key, "epoch", "seq")]
+        head += [("TYPE", key) for key in self._keys.values()]
+        commands = [packed(*command) for command in head]
+        commands.append(packed("MULTI"))
+        commands += self._commands(part.events, part.catalog)
+        commands += self._ending(part.upto)
+        self._link.send(b"".join(commands))
+        return len(commands) - len(head)
+
+    def _check_before(self, part: Batch) -> None:
+        """The replies before MULTI: nobody has touched what this writes to."""
+        _, cursor, *types = self._link.replies(2 + len(self._keys))
+        self._refuse_types(types)
+        if cursor != [b"%d" % self._epoch, b"%d" % part.after]:
+            expected = [self._epoch, part.after]
+            raise TargetAway(f"{self._said()}: is {cursor}, expected {expected}: emptied, or moved by another")
+
     def _of_table(self, table: str, events: NDArray[np.void]) -> NDArray[np.void]:
-        return events if table == EVENTS else events[np.isin(events["type"], _TRADES_HOLD)]
+        return events if table == EVENTS else events[_IN_TRADES[events["type"]]]
 
     def _commands(self, events: NDArray[np.void], catalog: Catalog) -> list[bytes]:
         """Entries of both streams, and what is pushed."""
         counts, texts = self._fields.encode(events, catalog)
         seqs = events["seq"].tolist()
         commands = self._entries_of(EVENTS, seqs, counts, texts)
-        at = np.flatnonzero(np.isin(events["type"], _TRADES_HOLD)).tolist()
+        at = np.flatnonzero(_IN_TRADES[events["type"]]).tolist()
         commands += self._entries_of(TRADES, [seqs[i] for i in at], [counts[i] for i in at], [texts[i] for i in at])
         return commands + self._pushes(events, catalog)
 
     def _entries_of(self, table: str, seqs: list[int], counts: list[int], texts: list[bytes]) -> list[bytes]:
-        key = self._keys[table]
-        found = []
-        for seq, count, text in zip(seqs, counts, texts, strict=True):
-            head = self._heads.get((key, count))
-            if head is None:
-                head = b"*%d\r\n$4\r\nXADD\r\n$%d\r\n%b\r\n" % (3 + 2 * count, len(key), key)
-                self._heads[key, count] = head
-            entry_id = b"%d-0" % seq
-            found.append(b"%b$%d\r\n%b\r\n%b" % (head, len(entry_id), entry_id, text))
-        return found
+        heads = self._heads[table]
+        return [
+            b"%b$%d\r\n%d-0\r\n%b" % (heads[count], len(str(seq)) + 2, seq, text)
+            for seq, count, text in zip(seqs, counts, texts, strict=True)
+        ]
 
     def _pushes(self, events: NDArray[np.void], catalog: Catalog) -> list[bytes]:
         """What subscribers are told of, as JSON, on `PREFIX:trade/SYM/` and `PREFIX:status/SYM/`."""
-        events = events[np.isin(events["type"], list(_PUSHED))]
+        events = events[_IS_PUSHED[events["type"]]]
         texts = self._json.encode(events, catalog).texts
         channels: dict[tuple[int, int], bytes] = {}
         commands = []
@@ -220,16 +229,14 @@ class Redis(Target):
             )
         return commands
 
-    def _ending(self, batch: Batch) -> list[bytes]:
-        """Trimming and the cursor."""
-        held_from = max(self._from, self._kept_from(batch.upto))
-        commands = [packed("HSET", self._cursor_key, "seq", batch.upto, "held_from", held_from)]
+    def _ending(self, upto: int) -> list[bytes]:
+        """The cursor and trimming."""
+        if self._keep:
+            self._from = max(self._from, upto - self._keep + 1)
+        commands = [packed("HSET", self._cursor_key, "seq", upto, "held_from", self._from)]
         if self._keep:
             commands += [packed("XTRIM", key, "MAXLEN", "~", self._keep) for key in self._keys.values()]
         return commands
-
-    def _kept_from(self, upto: int) -> int:
-        return max(upto - self._keep + 1, 1) if self._keep else 1
 
     def _carried_out(self, replies: list[Any] | None) -> None:
         """Whether a transaction was; an entry that is there already counts as done."""
@@ -275,6 +282,33 @@ class Redis(Target):
             raise TargetAway(f"{key.decode()}: was written meanwhile; send again once it is still")
         self._carried_out(replies)
         return set(events["seq"].tolist())
+
+
+class _Heads(dict[int, bytes]):
+    """How an XADD to a stream begins, by how many fields follow its id."""
+
+    def __init__(self, key: bytes) -> None:
+        super().__init__()
+        self._key = key
+
+    def __missing__(self, count: int) -> bytes:
+        made = self[count] = b"*%d\r\n" % (3 + 2 * count) + packed("XADD", self._key).partition(b"\r\n")[2]
+        return made
+
+
+def parts(batch: Batch) -> Iterator[Batch]:
+    """A batch in pieces of about CHUNK events, cut between commands."""
+    cuts, at = cut_places(batch.events), 0
+    while at < len(batch.events):
+        behind = int(np.searchsorted(cuts, at + CHUNK))
+        end = int(cuts[behind]) if behind < len(cuts) - 1 else len(batch.events)
+        upto = batch.upto if end == len(batch.events) else int(batch.events["seq"][end - 1])
+        yield Batch(
+            batch.events[at:end], batch.after if at == 0 else int(batch.events["seq"][at - 1]), upto, batch.catalog
+        )
+        at = end
+    if not len(batch.events):
+        yield batch
 
 
 def _value(kind: Kind, text: str) -> int | str | Decimal:
