@@ -4,9 +4,11 @@ They say what that store said at their `seq`, which may be a little behind the s
 change reads a stream.
 """
 
+import time
 from pathlib import Path
 from typing import Any
 
+import lmdb
 import numpy as np
 import orjson
 from numpy.typing import NDArray
@@ -18,7 +20,7 @@ from consumers.store import StoreError
 
 EVERY_NS = 250_000_000
 LEVELS = 100  # of each side of the book
-AT_ONCE = 20  # symbols; the others come with the next turn
+SPENT_NS = 50_000_000  # of a turn, about; symbols that are left come with the next ones
 
 
 class MarketKeys:
@@ -52,12 +54,14 @@ class MarketKeys:
         if not self._changed or now_ns - self._done_ns < EVERY_NS:
             return []
         self._done_ns = now_ns
-        commands = []
-        for symbol in list(self._changed)[:AT_ONCE]:
+        commands, begun_ns = [], time.monotonic_ns()
+        for symbol in list(self._changed):
+            if time.monotonic_ns() - begun_ns > SPENT_NS:
+                break
             wanted = self._changed.pop(symbol)
             try:
                 said = {"ticker": ticker(self._data, symbol), "depth": _best(depth(self._data, symbol))}
-            except (StoreError, KeyError):  # market data has not come so far
+            except (StoreError, KeyError, lmdb.Error):  # market data has not come so far, or begins anew
                 self._changed[symbol] = wanted
                 continue
             if said["depth"]["seq"] < wanted:
