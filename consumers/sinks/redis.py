@@ -81,10 +81,11 @@ class Redis(Target):
         self._fields, self._json = ColumnText(RESP), ColumnText(JSON)
         self._market.begin()
         at = self.look(epoch)
+        fields = {"schema": SCHEMA}  # not the sequence: what a dead process has sent may only now be carried out
         if not self._from:
             self._from = first_held(self._data, self._name)
             at = self._from - 1
-        fields = {"epoch": epoch, "seq": at, "schema": SCHEMA, "held_from": self._from}
+            fields |= {"epoch": epoch, "seq": at, "held_from": self._from}
         self._link.ask("HSET", self._cursor_key, *(word for item in fields.items() for word in item))
         return at
 
