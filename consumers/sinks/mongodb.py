@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 SCHEMA = 1  # of the documents; those of an older one may lack fields, none is changed
 CURSOR = "cursor"  # collection and name of its document
-CONNECT_MS, ANSWER_MS, ACKNOWLEDGE_MS = 3_000, 8_000, 5_000  # a failed write takes up to one and two of the first
+CONNECT_MS, ANSWER_MS, ACKNOWLEDGE_MS = 2_000, 8_000, 5_000
 LOOK_MS = 60_000  # for verbs: some servers go through a whole collection for a range of names
 REPEATED = 11000  # a document of that name is there
 # Not allowed, who are you, no such command, bad name, somebody's validation, their unique index, Atlas' own.
@@ -66,8 +66,9 @@ class MongoDB(Target):
         self._prefix = settings.prefix
         self._place = urlsplit(settings.url).netloc.rpartition("@")[2]
         self._client: Any = None
+        self._session: Any = None  # of all transactions, where the server has them
         self._epoch = self._from = 0
-        self._transactions = self._text_decimals = False
+        self._text_decimals = False
 
     def open(self, epoch: int) -> int:
         """Connect; a first cursor where there is none; find out what the server can do."""
@@ -79,8 +80,8 @@ class MongoDB(Target):
                 fields = {"epoch": epoch, "seq": at, "held_from": self._from, "schema": SCHEMA}
                 self._cursor.insert_one({"_id": CURSOR} | {name: _int64(value) for name, value in fields.items()})
             self._cursor.update_one({"_id": CURSOR}, {"$max": {"schema": _int64(SCHEMA)}})
-            self._transactions = self._has_transactions()
-        log.info("%s: %s transactions", self._place, "with" if self._transactions else "without")
+            self._session = self._succeed() if self._has_transactions() else None
+        log.info("%s: %s transactions", self._place, "with" if self._session else "without")
         return at
 
     def look(self, epoch: int) -> int:
@@ -94,7 +95,7 @@ class MongoDB(Target):
 
         found = {table: self._documents(table, batch) for table in self.tables}
         with self._sorted():
-            if self._transactions:
+            if self._session:
                 try:
                     self._write_at_once(batch, found)
                     return
@@ -129,7 +130,7 @@ class MongoDB(Target):
 
     def close(self) -> None:
         """Let go of the connections."""
-        client, self._client = self._client, None
+        client, self._client, self._session = self._client, None, None
         if client is not None:
             client.close()
 
@@ -192,13 +193,31 @@ class MongoDB(Target):
             return False
         return not self._cursor.delete_one(probe).deleted_count
 
+    def _succeed(self) -> Any:
+        """A session, whose name the cursor keeps. A dead process may have left a transaction, which would be in the way
+        for a minute: the session that the cursor names is ended."""
+        import pymongo.errors
+
+        if (left := self._cursor.find_one({"_id": CURSOR}).get("session")) is not None:
+            try:
+                self._client.admin.command({"killSessions": [{"id": left}]})
+            except pymongo.errors.OperationFailure as error:  # not allowed: then it takes its minute
+                log.warning("%s: the session before can't be ended: %s", self._place, _words(error))
+        session = self._client.start_session()
+        self._cursor.update_one({"_id": CURSOR}, {"$set": {"session": session.session_id["id"]}})
+        return session
+
     def _collection(self, table: str) -> Any:
         return self._database[f"{self._prefix}.{table}"]
 
     # Writing
 
     def _write_at_once(self, batch: Batch, found: dict[str, list[dict[str, Any]]]) -> None:
-        with self._client.start_session() as session, session.start_transaction():
+        import pymongo.errors
+
+        session = self._session
+        session.start_transaction()
+        try:
             here = {"_id": CURSOR, "epoch": _int64(self._epoch), "seq": _int64(batch.after)}
             moved = self._cursor.update_one(here, {"$set": {"seq": _int64(batch.upto)}}, session=session)
             if moved.matched_count != 1:
@@ -207,6 +226,12 @@ class MongoDB(Target):
                 if documents:
                     self._collection(table).insert_many(documents, session=session)
             self._mark(batch.busts, session)
+            session.commit_transaction()
+        except pymongo.errors.AutoReconnect:
+            raise  # nobody is there to be told; at the next start the session is ended
+        except (pymongo.errors.PyMongoError, TargetAway):
+            session.abort_transaction()
+            raise
 
     def _write_in_order(self, batch: Batch, found: dict[str, list[dict[str, Any]]]) -> None:
         here = self._cursor.find_one({"_id": CURSOR})

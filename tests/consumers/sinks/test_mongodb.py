@@ -164,10 +164,21 @@ class TestProcessOnFerretDB(OnFerretDB, SinkMatrix):
 def test_transactions_are_used_where_they_are_real(secantus: MongoWire, ferret: MongoWire, history: History) -> None:
     for server, real in ((secantus, True), (ferret, False)):
         target, _ = opened(sink("probed", server.port), history)
-        assert target._transactions is real
+        assert (target._session is not None) is real
         target.close()
         with server.connect() as client:
             assert client["probed"]["matchline.cursor"].count_documents({}) == 1, "nothing is left of the trial"
+
+
+def test_a_transaction_that_a_dead_process_left_is_not_in_the_way(secantus: MongoWire, history: History) -> None:
+    settings = sink("left", secantus.port)
+    dead, at = opened(settings, history)
+    dead._session.start_transaction()
+    cursor = dead._client["left"]["matchline.cursor"]
+    assert cursor.update_one({"_id": "cursor"}, {"$set": {"seq": 1}}, session=dead._session).matched_count == 1
+    go_on(settings, history)  # while that one neither commits nor aborts
+    expect_all(settings, history)
+    dead.close()
 
 
 def test_repeats_count_as_done(server: MongoWire, database: Any, history: History, request: Any) -> None:
@@ -327,7 +338,7 @@ def test_a_server_that_is_alone_gets_no_transactions(tmp_path: Path, history: Hi
     try:
         settings = sink("alone", server.port)
         target, _ = opened(settings, history)
-        assert not target._transactions
+        assert target._session is None
         target.close()
         go_on(settings, history)
         expect_all(settings, history)
