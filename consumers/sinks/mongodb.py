@@ -93,7 +93,7 @@ class MongoDB(Target):
         """Documents, marks of busts, the cursor: in one transaction, or in this order."""
         import pymongo.errors
 
-        found = {table: self._documents(table, batch) for table in self.tables}
+        found = self._documents(batch)
         with self._sorted():
             if self._session:
                 try:
@@ -107,13 +107,14 @@ class MongoDB(Target):
     def resend(self, batch: Batch) -> int:
         """Insert what is missing, mark what is not marked."""
         missing: set[int] = set()
+        found = self._documents(batch)
         with self._sorted():
             for table in self.tables:
                 names = self._collection(table).find(_between(batch.after + 1, batch.upto), {"_id": 1})
                 held = {document["_id"] for document in names}
-                lost = [found for found in self._documents(table, batch) if found["_id"] not in held]
+                lost = [document for document in found[table] if document["_id"] not in held]
                 self._insert(table, lost)
-                missing.update(found["_id"] for found in lost)
+                missing.update(document["_id"] for document in lost)
             self._mark(batch.busts)
         return len(missing)
 
@@ -270,24 +271,23 @@ class MongoDB(Target):
         if marks:
             self._collection(TRADES).bulk_write(marks, session=session)
 
-    def _documents(self, table: str, batch: Batch) -> list[dict[str, Any]]:
-        """Events as documents. Raises BadRow."""
-        kinds, decimal = COLUMNS[table], str if self._text_decimals else _decimal128
-        found = []
-        for fields in batch.fields if table == EVENTS else batch.trades:
-            document: dict[str, Any] = {"_id": _int64(fields["seq"])}
-            for name, value in fields.items():
-                if table == TRADES and name in NOT_OF_A_TRADE:
-                    continue
-                kind = kinds[name]
-                if kind is Kind.INTEGER:
-                    document[name] = _int64(value)
-                elif kind is Kind.DECIMAL:
-                    document[name] = decimal(value)
-                else:
-                    document[name] = value
-            found.append(document)
-        return found
+    def _documents(self, batch: Batch) -> dict[str, list[dict[str, Any]]]:
+        """Events as documents, for each table. Raises BadRow."""
+        from bson.int64 import Int64
+
+        decimal = str if self._text_decimals else _decimal128
+        of_kind = {Kind.INTEGER: Int64, Kind.DECIMAL: decimal, Kind.WORD: str, Kind.NAME: str}
+        made = {name: of_kind[kind] for name, kind in COLUMNS[EVENTS].items()}
+        events = [
+            {"_id": Int64(fields["seq"]), **{name: made[name](value) for name, value in fields.items()}}
+            for fields in batch.fields
+        ]
+        trades = [
+            {name: value for name, value in document.items() if name not in NOT_OF_A_TRADE}
+            for document in events
+            if document["type"] == "trade"
+        ]
+        return {EVENTS: events, TRADES: trades}
 
     @contextmanager
     def _sorted(self) -> Iterator[None]:
