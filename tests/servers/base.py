@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Self
 
 HOST = "127.0.0.1"
-READY_S = 60.0
+READY_S = 120.0  # a busy machine: a start of Kafka takes ten seconds of processor time
 GONE_S = 20.0
 
 

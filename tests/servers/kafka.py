@@ -12,7 +12,8 @@ from tests.servers.found import CannotBuild, built, lacking, program, run
 RECIPE = Path(__file__).parent / "recipes" / "kafka" / "pom.xml"
 CLUSTER_ID = "bWF0Y2hsaW5lLXRlc3RzMQ"  # any 16 bytes in base64
 
-# One node: everything that is replicated has one replica.
+# One node: everything that is replicated has one replica. Its own topics have few partitions: there would be fifty of
+# each, and a start takes them up one by one.
 PROPERTIES = """\
 process.roles=broker,controller
 node.id=1
@@ -28,6 +29,8 @@ transaction.state.log.replication.factor=1
 transaction.state.log.min.isr=1
 share.coordinator.state.topic.replication.factor=1
 share.coordinator.state.topic.min.isr=1
+offsets.topic.num.partitions=3
+transaction.state.log.num.partitions=3
 group.initial.rebalance.delay.ms=0
 auto.create.topics.enable=false
 """
@@ -96,12 +99,21 @@ class Kafka(Server):
         return AdminClient({"bootstrap.servers": self.address, "log_level": 0})
 
     def answers(self) -> bool:
-        from confluent_kafka import KafkaException
+        """Every partition has its leader: after a restart it names its topics before it can be asked about them."""
+        from confluent_kafka import KafkaException, TopicPartition
+        from confluent_kafka.admin import OffsetSpec
 
+        admin = self.connect()
         try:
-            return bool(self.connect().list_topics(timeout=2).brokers)
+            found = admin.list_topics(timeout=2)
+            topics = found.topics.items()
+            places = [TopicPartition(name, number) for name, topic in topics for number in topic.partitions]
+            asked = admin.list_offsets(dict.fromkeys(places, OffsetSpec.latest()), request_timeout=2) if places else {}
+            for answer in asked.values():
+                answer.result()
         except KafkaException:
             return False
+        return bool(found.brokers)
 
     @staticmethod
     def _java() -> list[str]:

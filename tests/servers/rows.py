@@ -66,7 +66,9 @@ def _kafka_get(server: Server) -> list[int]:
     try:
         consumer.assign([TopicPartition("kept", 0, 0)])
         _, end = consumer.get_watermark_offsets(TopicPartition("kept", 0), timeout=10)
-        return [int(message.value()) for message in consumer.consume(end, timeout=10)]
+        found = consumer.consume(end, timeout=10)
+        assert not [message.error() for message in found if message.error()]  # an error is a message, too
+        return [int(message.value()) for message in found]
     finally:
         consumer.close()
 
