@@ -35,6 +35,11 @@ class TargetContract:
         """A sink of its own (database, prefix or topics named after `name`) by this port."""
         raise NotImplementedError
 
+    @classmethod
+    def link(cls) -> Link:
+        """A link to the server that can be cut."""
+        return Link(cls.server.port)
+
     def take_away(self, settings: SinkSettings, seq: int) -> None:
         """Delete event `seq` behind the target's back, wherever it stands."""
         raise NotImplementedError
@@ -94,7 +99,7 @@ class TargetContract:
         self, history: History, request: Any
     ) -> None:
         rng = random.Random(SEED)
-        with Link(self.server.port) as link:
+        with self.link() as link:
             settings = self.settings(request.node.name, link.port)
             done, cuts = 0, 0
             while done < history.last:
@@ -116,7 +121,7 @@ class TargetContract:
                 history.expect_in(target)
 
     def test_no_server_is_away_and_not_an_error_of_the_program(self, history: History, request: Any) -> None:
-        with Link(self.server.port) as link:
+        with self.link() as link:
             settings = self.settings(request.node.name, link.port)
             link.cut()
             with pytest.raises(TargetAway), self.opened(settings, history.data):

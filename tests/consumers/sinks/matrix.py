@@ -156,11 +156,16 @@ class SinkMatrix(ProcessMatrix):
 
     server: ClassVar[Server]  # running at the start of each test
 
+    @classmethod
+    def link(cls) -> Link:
+        """A link to the server that can be cut."""
+        return Link(cls.server.port)
+
     @pytest.fixture(scope="class")
     @classmethod
     def course(cls, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Course]:
         folder = tmp_path_factory.mktemp("course")
-        with Link(cls.server.port) as link:
+        with cls.link() as link:
             yield from cls.courses(folder, link, cls.settings("matrix", link.port))
 
     def test_a_link_that_is_cut_and_heals_loses_and_repeats_nothing(self, course: Course) -> None:
