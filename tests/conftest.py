@@ -5,12 +5,28 @@ from collections.abc import Generator
 
 import pytest
 
+# What needs outside servers (tests/servers): run with MATCHLINE_SERVERS=1.
+ON_SERVERS = (
+    "tests/servers/",
+    "tests/consumers/mirror/",
+    *(f"tests/consumers/sinks/test_{kind}" for kind in ("kafka", "mongodb", "mysql", "postgresql", "redis")),
+    "tests/e2e/test_all_sinks.py",
+    "tests/e2e/test_mirror.py",
+    "tests/engine/test_entry_kafka.py",
+)
 # Whose files take a minute or two.
 LONGEST = ("tests/engine/test_bounds.py", "tests/e2e/", "tests/faults/", "tests/ops/")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Where files run side by side, the longest begin first: at the end nobody waits for one of them."""
+    """Leave out what needs servers where they were not asked for; of the rest the longest files begin first.
+
+    Where files run side by side, nobody waits at the end for one of them then.
+    """
+    if os.environ.get("MATCHLINE_SERVERS") != "1":
+        left_out = [item for item in items if item.nodeid.startswith(ON_SERVERS)]
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if not item.nodeid.startswith(ON_SERVERS)]
     if config.getoption("numprocesses", default=None):
         items.sort(key=lambda item: not item.nodeid.startswith(LONGEST))
 
