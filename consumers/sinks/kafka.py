@@ -14,6 +14,7 @@ from config.catalog import Catalog
 from config.errors import ConfigError
 from config.settings import SinkSettings
 from consumers.journal.reader import JournalReader
+from consumers.sinks.kafka_hanging import end_what_hangs
 from consumers.sinks.kafka_link import ASK_S
 from consumers.sinks.kafka_place import place_of
 from consumers.sinks.kafka_producer import Producer
@@ -67,10 +68,11 @@ class Kafka(Target):
             broker.make(missing)
             self._wait_for_topics(broker)
         self._producer = Producer(self._place, self._transactional_id, broker.largest_message())
-        if not broker.settled({CURSOR: 1}):
-            raise TargetAway(
-                f"{self._place.servers}: a transaction of another producer is open in {self._cursor_topic}"
-            )
+        if left := broker.settle(self._counts):
+            head = headers(epoch, resent=False)
+            end_what_hangs(self._place, self._producer, left, self._cursor(), self._counts, head)
+            if any(one.table == CURSOR for one in broker.settle(self._counts)):
+                raise TargetAway(f"{self._place.servers}: a transaction is open in {self._cursor_topic}")
         self._at = self._cursor()
         if not self._at:
             self._refuse_what_has_no_cursor()
@@ -87,7 +89,7 @@ class Kafka(Target):
         """The cursor, as far as transactions are over; makes nothing, and fences nobody."""
         self._epoch = epoch
         self._forget_what_was_read()
-        self._ask_for_topics().settled(self._counts)
+        self._ask_for_topics().settle(self._counts)
         self._at = self._cursor()
         return self._at
 
@@ -138,7 +140,7 @@ class Kafka(Target):
             raise TargetRefused(f"{self._place.servers}: {why}") from why
         finally:
             producer.close()
-        broker.settled(self._counts)
+        broker.settle(self._counts)
         for topic in self._topics.values():
             topic.forget_resent()
 
@@ -161,7 +163,7 @@ class Kafka(Target):
         for record in records:
             if record.seq > self._at:
                 if not now:
-                    self._ask_for_topics().settled(self._counts)
+                    self._ask_for_topics().settle(self._counts)
                     now = self._cursor()
                 if record.seq <= now:
                     return
@@ -212,10 +214,10 @@ class Kafka(Target):
             raise TargetRefused(f"{self._cursor_topic}: expected 1 partition, found {self._counts[CURSOR]}")
         partition = Partition(self._place, self._cursor_topic, 0)
         try:
-            value = partition.last_value()
+            last = partition.last()
         finally:
             partition.close()
-        return 0 if value is None else self._checked(value)
+        return 0 if last is None else self._checked(last.value)
 
     def _checked(self, value: bytes) -> int:
         expected = {"epoch": self._epoch, "schema": SCHEMA_HASH, "sink": self._name}

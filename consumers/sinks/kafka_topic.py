@@ -35,7 +35,7 @@ class Record(NamedTuple):
 class Partition:
     """One partition, forward: what was sent in its turn, or (`resent`) only what was sent again."""
 
-    def __init__(self, place: Place, topic: str, number: int, resent: bool = False) -> None:
+    def __init__(self, place: Place, topic: str, number: int, resent: bool = False, committed: bool = True) -> None:
         import confluent_kafka as ck
 
         self._ck = ck
@@ -43,7 +43,7 @@ class Partition:
         self._topic, self._number = topic, number
         self._link = Link(place.servers)
         self._wants_resent = resent
-        self._consumer = ck.Consumer({**reading(place), "auto.offset.reset": "earliest"})
+        self._consumer = ck.Consumer({**reading(place, committed), "auto.offset.reset": "earliest"})
         self._got: deque[Record] = deque()
         self._passed = UNKNOWN  # what stands from here on has a higher sequence than this
         self._next = self._eof = self._end = 0  # offsets: taken next; told to be the end; where the committed ones end
@@ -77,22 +77,21 @@ class Partition:
         low, _ = self.ends()
         if low == 0:
             return 0
-        head = self._first_from(low)
+        head = self.first_from(low)
         self._passed = UNKNOWN
         return head.seq if head else None
 
-    def last_value(self) -> bytes | None:
-        """The value of the last committed record; None where there is none."""
+    def last(self) -> Record | None:
+        """The last record; None where there is none."""
         low, end = self.ends()
         size = 8  # behind it stand marks of transactions, and what was given up
         while end > low:
             self._start(max(low, end - size))
-            values = []
-            while (head := self._head()) is not None:
-                values.append(head.value)
-                self._got.popleft()
-            if values:
-                return values[-1]
+            found = None
+            while self._head() is not None:
+                found = self._got.popleft()
+            if found is not None:
+                return found
             if end - size <= low:
                 break
             size *= 16
@@ -106,7 +105,7 @@ class Partition:
         low, high = self.ends()
         middle = low  # as a rule it is wanted from the beginning
         while low < high:
-            head = self._first_from(middle)
+            head = self.first_from(middle)
             if head is None or head.seq >= first:
                 high = middle
             else:
@@ -115,7 +114,9 @@ class Partition:
         self._start(low)
         self._passed = first - 1
 
-    def _first_from(self, offset: int) -> Record | None:
+    def first_from(self, offset: int) -> Record | None:
+        """The first record from an offset on; None where there is none."""
+        self._passed = UNKNOWN
         self._start(offset)
         return self._head()
 
@@ -221,14 +222,14 @@ class Topic:
             partition.close()
 
 
-def reading(place: Place) -> dict[str, object]:
-    """A consumer's settings: committed records only, ends are told, nothing is noted at the broker."""
+def reading(place: Place, committed: bool = True) -> dict[str, object]:
+    """A consumer's settings: ends are told, nothing is noted at the broker."""
     return {
         **place.client,
         "group.id": f"{place.prefix}-look",  # needed, not used
         "enable.auto.commit": False,
         "enable.partition.eof": True,
-        "isolation.level": "read_committed",
+        "isolation.level": "read_committed" if committed else "read_uncommitted",
         "fetch.wait.max.ms": 5,  # a seek waits for the fetch before it
         "queued.max.messages.kbytes": 16_384,
         "reconnect.backoff.max.ms": 1000,

@@ -2,7 +2,7 @@
 
 import time
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from consumers.sinks.kafka_link import Link
 from consumers.sinks.kafka_place import Place
@@ -12,6 +12,14 @@ CURSOR = "cursor"
 TABLES = (EVENTS, TRADES, CURSOR)
 SETTLE_S = 1.0
 MESSAGE_BYTES = 1_000_000  # what brokers take by themselves, about
+
+
+class Open(NamedTuple):
+    """A transaction that has not ended in a partition, and where it begins there."""
+
+    table: str
+    partition: int
+    offset: int
 
 
 class Topics:
@@ -93,30 +101,34 @@ class Topics:
 
         return self._link.ask(described)
 
-    def settled(self, counts: dict[str, int]) -> bool:
-        """Wait a little until no transaction is open: a commit is answered before its marks are in the topics."""
+    def settle(self, counts: dict[str, int]) -> list[Open]:
+        """Wait a little until no transaction is open: a commit is answered before its marks are in the topics.
+
+        Those that stay open, in the partitions of some tables.
+        """
         before = self._ends(counts, committed=False)
         deadline = time.monotonic() + SETTLE_S
         while True:
             now = self._ends(counts, committed=True)
-            if all(now[place] >= end for place, end in before.items()):
-                return True
-            if time.monotonic() > deadline:
-                return False
+            still = [Open(*place, now[place]) for place, end in before.items() if now[place] < end]
+            if not still or time.monotonic() > deadline:
+                return still
             time.sleep(0.005)
 
-    def _ends(self, counts: dict[str, int], committed: bool) -> dict[Any, int]:
+    def _ends(self, counts: dict[str, int], committed: bool) -> dict[tuple[str, int], int]:
         import confluent_kafka as ck
         from confluent_kafka.admin import OffsetSpec
 
-        places = [
-            ck.TopicPartition(self._place.topic(table), n) for table, count in counts.items() for n in range(count)
-        ]
+        places = {
+            ck.TopicPartition(self._place.topic(table), number): (table, number)
+            for table, count in counts.items()
+            for number in range(count)
+        }
         level = ck.IsolationLevel.READ_COMMITTED if committed else ck.IsolationLevel.READ_UNCOMMITTED
 
-        def listed(timeout_s: float) -> dict[Any, int]:
+        def listed(timeout_s: float) -> dict[tuple[str, int], int]:
             wanted: dict[Any, Any] = dict.fromkeys(places, OffsetSpec.latest())  # type: ignore[no-untyped-call]
             asked = self._admin.list_offsets(wanted, isolation_level=level, request_timeout=timeout_s)
-            return {(place.topic, place.partition): answer.result().offset for place, answer in asked.items()}
+            return {places[place]: answer.result().offset for place, answer in asked.items()}
 
         return self._link.ask(listed) if places else {}

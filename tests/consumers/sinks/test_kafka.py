@@ -12,8 +12,6 @@ import pytest
 
 from config.settings import SinkSettings
 from consumers.sinks.kafka_place import place_of
-from consumers.sinks.kafka_producer import Producer
-from consumers.sinks.kafka_records import headers
 from consumers.sinks.kinds import open_target
 from consumers.sinks.target import EVENTS, TRADES, TargetAway
 from ringbuf.records import SCHEMA_HASH
@@ -32,6 +30,7 @@ from tests.consumers.sinks.topics import (
     running,
     settings,
     trades_of,
+    unfinished,
 )
 from tests.pipeline import ROOT
 from tests.servers.base import Server
@@ -199,23 +198,10 @@ def test_another_process_sees_each_event_once_over_kills_of_broker_writer_and_bo
     assert ok, said
 
 
-def unfinished(broker: ManyPortKafka, sink: SinkSettings, history: History, upto: int) -> Producer:
-    """A producer of the sink's id that has sent events after its cursor and not committed them."""
-    target, at = looked(sink, history)
-    producer = Producer(target._place, target._transactional_id, 1_000_000)  # type: ignore[attr-defined]
-    producer._client.begin_transaction()
-    batch = history.batch(at, upto)
-    found = [(int(event["seq"]), b"", event.tobytes()) for event in batch.events]
-    producer.send(target._place.topic(EVENTS), found, headers(EPOCH, False))  # type: ignore[attr-defined]
-    assert producer._client.flush(10) == 0
-    target.close()
-    return producer
-
-
 def test_what_a_dead_producer_left_open_is_seen_by_no_committed_reader(broker: ManyPortKafka, history: History) -> None:
     sink = settings(broker.port, "left-open", "binary")
     fill(sink, history, upto=100)
-    dead = unfinished(broker, sink, history, 200)
+    dead = unfinished(sink, history, 200)
     left = [message.seq for message in messages(broker, "left-open.events", "read_uncommitted")]
     assert left[-1] >= 200
     fill(sink, history)
@@ -243,7 +229,7 @@ def test_who_looks_fences_nobody_and_waits_for_no_open_transaction(broker: ManyP
     sink = settings(broker.port, "looked-at", "binary")
     fill(sink, history, upto=100)
     _, before = looked(sink, history)
-    writing = unfinished(broker, sink, history, 200)
+    writing = unfinished(sink, history, 200)
     target, at = looked(sink, history)
     assert at == before
     assert [row["seq"] for row in target.read(EVENTS, 90, 150)] == list(range(90, at + 1))

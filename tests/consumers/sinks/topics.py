@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from config.settings import SinkSettings
 from consumers.journal.reader import JournalReader
+from consumers.sinks.kafka_producer import Producer
+from consumers.sinks.kafka_records import headers
 from consumers.sinks.kinds import check_sinks, open_target
-from consumers.sinks.target import Target
+from consumers.sinks.target import EVENTS, Target
 from ops.sinks import compare
 from ringbuf.codes import EventType
 from tests.consumers.journal_files import EPOCH
@@ -201,3 +203,16 @@ def trades_of(history: History) -> list[int]:
     """Sequences that stand in the topic of trades."""
     chosen = [event for event in history.events if event["type"] in (EventType.TRADE, EventType.BUSTED)]
     return [int(event["seq"]) for event in chosen]
+
+
+def unfinished(sink: SinkSettings, history: History, upto: int) -> Producer:
+    """A producer of the sink's id that has sent events after its cursor and not committed them."""
+    target, at = looked(sink, history)
+    producer = Producer(target._place, target._transactional_id, 1_000_000)  # type: ignore[attr-defined]
+    producer._client.begin_transaction()
+    batch = history.batch(at, upto)
+    found = [(int(event["seq"]), b"", event.tobytes()) for event in batch.events]
+    producer.send(target._place.topic(EVENTS), found, headers(EPOCH, False))  # type: ignore[attr-defined]
+    assert producer._client.flush(10) == 0
+    target.close()
+    return producer
