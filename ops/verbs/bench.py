@@ -10,7 +10,8 @@ from config.errors import ConfigError
 from ops.output import print_json
 
 # What this version measures, by name.
-NAMES = ("core", "ring", "hop", "latency", "recovery", "attacks", "standby")
+NAMES = ("core", "ring", "hop", "latency", "recovery", "attacks", "standby", "sinks")
+ASKED_FOR = ("sinks",)  # these only by name: they need outside servers
 # Tables of `core`.
 PARTS = ("yardstick", "flows", "standing", "starting", "budget")
 
@@ -30,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Measure; 1 where a measurement proves something wrong (a yardstick hash that differs)."""
-    names = _known("NAME", args.names, NAMES) or NAMES
+    names = _known("NAME", args.names, NAMES) or tuple(name for name in NAMES if name not in ASKED_FOR)
     parts = _known("--parts", args.parts.split(","), PARTS)
     if args.docs is not None and not (args.docs / "performance.md").is_file():
         raise ConfigError("--docs", f"expected a folder with performance.md, got {str(args.docs)!r}")
