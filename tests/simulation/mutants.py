@@ -16,6 +16,7 @@ import ringbuf.ring
 from consumers.journal.writer import JournalWriter
 from consumers.store import Store
 from engine.serve import find_positions
+from ops.memory import LANES
 
 
 @dataclass(frozen=True)
@@ -64,8 +65,9 @@ def _sync_again(writer: JournalWriter) -> int:
 def _one_back(state: int, lanes: int, seen: int) -> None:
     find_positions(state, lanes, seen)
     read = np.ctypeslib.as_array((np.ctypeslib.ctypes.c_int64 * 8).from_address(seen))
-    if read[4] > 0:
-        read[4] -= 1
+    client = len(LANES)  # the first that is nobody's by name
+    if read[client] > 0:
+        read[client] -= 1
 
 
 def _seed_at_zero(serving: Any, commands: np.ndarray) -> None:

@@ -16,6 +16,7 @@ from consumers.risk.store import TABLES as RISK_TABLES
 from consumers.risk.store import store_folder as risk_folder
 from consumers.store import StoreView
 from engine.core import Engine
+from ops.memory import LANES
 from ops.reconciliation import reconcile
 from ringbuf.codes import FLAG_LAST, STEP_SESSION, EventType, Reason
 from ringbuf.records import COMMAND, EVENT
@@ -41,7 +42,7 @@ def judge(history: History) -> None:
         raise Violation("told", f"the journal ends at {last}, the ring ended at {history.last}")
     told_is_kept(history, events)
     each_command_acted_once(history, events)
-    if history.plan.plain and not any(lane != 4 for lane in history.lanes):
+    if history.plan.plain and not any(lane != len(LANES) for lane in history.lanes):
         intended_came_about(history, events)
     stores_agree(history, last)
     market_is_told(history, events)
