@@ -20,7 +20,7 @@ def is_malformed(value: Any) -> bool:
         command = commands.read_line(value if isinstance(value, dict) else {})
         commands.check(command, REFERENCE.assets, REFERENCE.instruments)
         for member in command["commands"] if command["op"] == "group" else []:
-            commands.check_member(member, command["account"], REFERENCE.instruments)
+            commands.check_member(commands.without_nulls(member), command["account"], REFERENCE.instruments)
     except Refused as refused:
         return refused.reason == "malformed"
     return False
