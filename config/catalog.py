@@ -209,6 +209,18 @@ class Catalog:
         instrument = make_instrument(len(self.instruments), symbol, self.assets[base], self.assets[quote], terms)
         return self._append(instrument)
 
+    def take(self, one: Asset | Instrument) -> None:
+        """Let something listed elsewhere stand here too, under its own id, which is the next; an empty name finds nothing."""
+        if isinstance(one, Asset):
+            assert one.id == len(self.assets)
+            self.assets.append(one)
+            self._asset_by_name[one.name] = one
+        else:
+            assert one.id == len(self.instruments)
+            self.instruments.append(one)
+            if one.symbol:
+                self._instrument_by_symbol[one.symbol] = one
+
     def _append(self, instrument: Instrument) -> Instrument:
         self.instruments.append(instrument)
         self._instrument_by_symbol[instrument.symbol] = instrument

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from config.errors import ConfigError
 from ops.output import say
+from ops.shards.layout import read_shards
 
 VERSION = "0.1.0"
 DEFAULT_VERB = "up"
@@ -44,6 +45,12 @@ VERBS: dict[str, str] = {
     "test": "the test suite (--long: with the tests that take minutes)",
     "check": "lint, format and types",
 }
+
+# Those that take all shards of a data directory together, or don't look into it; the others take one shard's directory.
+OF_SHARDS = frozenset(
+    ("up", "down", "status", "send", "feed", "query", "reconcile")
+    + ("match", "convert", "demo", "bench", "doctor", "test", "check")
+)
 
 # Options that every verb takes and that have a value: they may stand before the verb too.
 _GLOBAL_WITH_VALUE = ("--data", "--name")
@@ -115,7 +122,17 @@ def _run(verb: str | None, rest: list[str]) -> int:
         return 2
     module = importlib.import_module(f"ops.verbs.{verb}")
     module.add_arguments(parser)
-    return int(module.run(parser.parse_args(rest)))
+    args = parser.parse_args(rest)
+    if verb not in OF_SHARDS:
+        refuse_shards(verb, args.data)
+    return int(module.run(args))
+
+
+def refuse_shards(verb: str, data: Path) -> None:
+    """ConfigError where a data directory has shards and the verb is about one pipeline's."""
+    shards = read_shards(data)
+    if shards is not None:
+        raise ConfigError("--data", f"{verb} takes one of the {shards.count} shards: --data {shards.folder(0)} and so on")
 
 
 if __name__ == "__main__":

@@ -17,6 +17,8 @@ from consumers.journal.format import JournalError
 from consumers.journal.reader import JournalReader
 from ops.output import say
 from ops.run_file import RunFile, live_run
+from ops.shards.layout import read_shards
+from ops.shards.listings import Listings
 from ringbuf.codes import CMD_GROUP, GROUP_MAX, NO_ID, EventType, Op, Reason
 from ringbuf.records import COMMAND
 from ringbuf.shm import SegmentError
@@ -49,6 +51,10 @@ class History:
         self._seen = 0
         self.refresh()
 
+    def fold(self, events: np.ndarray) -> None:
+        """Take in listings among events that were told."""
+        self.catalog.fold_all(events)
+
     def refresh(self) -> None:
         """Fold the listings that have come since."""
         last = self.journal.last
@@ -71,6 +77,12 @@ class History:
     def close(self) -> None:
         """Close the journal's files."""
         self.journal.close()
+
+
+def history_of(data: Path) -> "History | Listings":
+    """What is listed in a data directory: of one pipeline, or of all shards under the ids of outside."""
+    shards = read_shards(data)
+    return History(data) if shards is None else Listings(shards)
 
 
 class Link(Protocol):
@@ -107,7 +119,7 @@ class Feed:
         self._via = via
         self._rate = rate
         self._patience_s = patience_s
-        self._history = History(data)
+        self._history = history_of(data)
         self._link: Link | None = None
         self._window = WINDOW
         self._ready: deque[np.ndarray] = deque()  # decoded, not sent: arrays of one COMMAND
@@ -185,7 +197,7 @@ class Feed:
         for one in refused:
             self._refuse(int(one["account"]), int(one["client_id"]), int(one["reason"]))
         events = events[events["seq"] != 0]
-        self._history.catalog.fold_all(events)
+        self._history.fold(events)
         mine = events[events["session"] == self._link.session]
         finished = min(self._link.own_answers(mine), len(self._pending))
         self._take_off(finished)
@@ -292,6 +304,7 @@ class Feed:
         # Two feeds fit into one lane.
         self._window = min(WINDOW, int(run.settings["ring"]["lane_capacity"]) // 2)
         if self._via == "shm":
+            assert isinstance(self._history, History)  # the verb refuses it for shards
             return LaneClient(run.name, "feed", self._history.journal.read)
         return EntryClient(f"tcp://{run.settings['ports']['host']}:{run.port_base}", 2.0)
 

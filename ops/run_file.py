@@ -1,6 +1,6 @@
 """DATA/run.json: what runs on a data directory, written by its supervisor alone, each time by rename.
 
-Keys: name, epoch, profile, port_base, ports{entry, feed_json, feed_binary, replay, standby}, instruments, config,
+Keys: name, epoch, profile, port_base, ports{entry, feed_json, feed_binary, replay, standby, transfers}, instruments, config,
 settings, supervisor{pid, start}, state (standby, starting, running, stopping),
 processes{name: {pid, start, state, restarts, why}}.
 """
@@ -22,6 +22,7 @@ PORTS = {
     "feed_binary": 2,
     "replay": 3,
     "standby": 4,
+    "transfers": 5,
     "gateway": 10,
     "admin": 11,
     "metrics": 12,

@@ -74,6 +74,10 @@ class EntryClient:
         """Be heard; the answer, a notice, shows that entry is."""
         self._put(orjson.dumps({"op": "ping"}))
 
+    def ask(self, fields: dict[str, Any]) -> None:
+        """Send one command as text; its answers come as text, too: among `notices`."""
+        self._put(orjson.dumps(fields))
+
     def answered_session(self) -> int | None:
         """The session in the last answer to a hello, taken from `notices`; None where there is none."""
         found = None

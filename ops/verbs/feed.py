@@ -7,6 +7,7 @@ from config.errors import ConfigError
 from ops.feeding import Feed, FeedFailed
 from ops.output import print_json, say
 from ops.run_file import require_run
+from ops.shards.layout import read_shards
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -23,6 +24,8 @@ def run(args: argparse.Namespace) -> int:
     if not args.commands.is_file():
         raise ConfigError("COMMANDS.jsonl", f"{args.commands} is no file")
     require_run(args.data)
+    if args.via == "shm" and read_shards(args.data) is not None:
+        raise ConfigError("--via", "expected zmq: shards have one order entry, but no memory in common")
     feed = Feed(args.data, args.via, rate, args.patience)
     failed = 0
     try:

@@ -11,7 +11,7 @@ from ops.verbs import up
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """As of `up`, and where the events are."""
-    up.add_arguments(parser)
+    up.add_start_arguments(parser)
     parser.add_argument(
         "--from", dest="source", metavar="URL", help="kafka://HOST:PORT?topic_prefix=NAME, as a sink writes it"
     )

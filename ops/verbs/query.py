@@ -18,6 +18,9 @@ from consumers.stored import read_catalog
 from ops.evidence import NotFound, accept_globals, account_number, count, open_store, questions_of
 from ops.order_json import ledger_json, order_with_fills, refusal_json
 from ops.output import print_json, say
+from ops.shards.asking import ask as ask_shards
+from ops.shards.asking import refuse_unsharded
+from ops.shards.layout import read_shards
 
 LAST = 20
 
@@ -46,14 +49,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     candles.add_argument("symbol", metavar="SYMBOL")
     candles.add_argument("interval", metavar="INTERVAL", help="such as 1s, 1m, 1h, 1d")
     alerts = question("alerts", "the last alerts of risk")
-    for added in (trades, candles, alerts):
+    transfers = question("transfers", "an account's transfers between shards")
+    transfers.add_argument("account", type=account_number, metavar="ACCOUNT")
+    for added in (trades, candles, alerts, transfers):
         added.add_argument("--last", type=count, default=LAST, metavar="N")
 
 
 def run(args: argparse.Namespace) -> int:
     """0 = found; 1 = there is no such thing; 2 = no store to ask."""
     try:
-        answer = ANSWERS[args.question](args)
+        shards = read_shards(args.data)
+        answer = ANSWERS[args.question](args) if shards is None else ask_shards(args, shards, ANSWERS)
     except StoreError as error:
         say(str(error))
         return 2
@@ -161,4 +167,5 @@ ANSWERS: dict[str, Callable[[argparse.Namespace], dict[str, Any]]] = {
     "ticker": _asked_of("marketdata", "ticker", "symbol"),
     "candles": _asked_of("marketdata", "candles", "symbol", "interval", "last"),
     "alerts": _asked_of("risk", "alerts", "last"),
+    "transfers": refuse_unsharded,
 }

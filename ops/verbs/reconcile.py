@@ -4,7 +4,7 @@ import argparse
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from consumers.journal.format import JournalError
 from consumers.journal.reader import JournalReader
@@ -13,9 +13,11 @@ from consumers.stored import store_path
 from ops.evidence import TABLES
 from ops.output import print_json, say
 from ops.run_file import live_run, read_run
+from ops.shards.layout import Shards, read_shards
 
 if TYPE_CHECKING:
     from engine.state import Limits
+    from ops.reconciliation import Check
 
 PATIENCE_S = 10.0
 
@@ -35,6 +37,9 @@ def run(args: argparse.Namespace) -> int:
     """0 when everything agrees, 1 when something does not, 2 when there is nothing to compare."""
     from ops.reconciliation import Check, reconcile  # compiles the engine: not for `--help`
 
+    shards = read_shards(args.data)
+    if shards is not None:
+        return _shards(args, shards)
     with JournalReader(args.data) as reader:
         if not reader.last:
             say(f"{args.data}: there is no journal there (has a pipeline run with this data directory?)")
@@ -50,13 +55,34 @@ def run(args: argparse.Namespace) -> int:
         from ops.sinks import check_sinks
 
         checks += check_sinks(args.data)
+    return _tell(args, {"seq": seq}, checks)
+
+
+def _shards(args: argparse.Namespace, shards: Shards) -> int:
+    """Every shard, and what concerns all of them; `seq` is the sum of theirs."""
+    from ops.shards.reconciliation import reconcile_shards
+
+    running = live_run(args.data) is not None
+    for folder in shards.folders:
+        with JournalReader(folder) as reader:
+            if not reader.last:
+                say(f"{folder}: there is no journal there (has a pipeline run with this data directory?)")
+                return 2
+            if running:
+                wait_for_consumers(folder, reader, args.wait)
+    limits = [limits_of(folder) for folder in shards.folders]
+    seqs, checks = reconcile_shards(shards, limits, args.wait if running else 0.0)
+    return _tell(args, {"seq": sum(seqs.values()), "seqs": seqs}, checks)
+
+
+def _tell(args: argparse.Namespace, said: dict[str, Any], checks: "list[Check]") -> int:
     ok = all(check.ok for check in checks)
     if args.json:
-        print_json({"seq": seq, "ok": ok, "checks": [vars(check) for check in checks]})
+        print_json({**said, "ok": ok, "checks": [vars(check) for check in checks]})
     else:
         for check in checks:
             print(f"{'ok    ' if check.ok else 'WRONG '} {check.name:<14} {check.detail}")
-        print(f"{'all agree' if ok else 'NOT reconciled'} at sequence {seq}")
+        print(f"{'all agree' if ok else 'NOT reconciled'} at sequence {said['seq']}")
     for check in checks:
         if not check.ok:
             say(f"{check.name}: {check.detail}")

@@ -15,7 +15,7 @@ LEAST_MS = 500  # below that a busy host looks dead
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """As of `up`: what the pipeline will be once it is promoted."""
-    up.add_arguments(parser)
+    up.add_start_arguments(parser)
     parser.add_argument("--from", dest="source", metavar="tcp://HOST:PORT", help="the primary's standby port")
     parser.add_argument("--key", type=Path, metavar="FILE", help="the primary's keys/curve/server.key")
     parser.add_argument(

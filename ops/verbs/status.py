@@ -2,10 +2,13 @@
 
 import argparse
 import time
+from pathlib import Path
+from typing import Any
 
 from ops.looking import Look, standby_line, standby_report, table
 from ops.output import print_json
 from ops.run_file import require_run
+from ops.shards.layout import read_shards
 
 SAMPLE_S = 0.2  # CPU and rates are those of this moment
 
@@ -24,15 +27,25 @@ def _standby(args: argparse.Namespace) -> int:
     return 0 if report["standby"]["state"] == "following" else 1
 
 
+def _report(data: Path) -> dict[str, Any]:
+    shards = read_shards(data)
+    if shards is not None:
+        from ops.shards.looking import report as of_shards
+
+        return of_shards(shards, SAMPLE_S)
+    look = Look(data)
+    before = look.sample(require_run(data))
+    time.sleep(SAMPLE_S)
+    report, _ = look.report(before)
+    look.close()
+    return report
+
+
 def run(args: argparse.Namespace) -> int:
     """0 when every process runs, 1 when one is down, 2 when there is no pipeline."""
     if require_run(args.data).state == "standby":
         return _standby(args)
-    look = Look(args.data)
-    before = look.sample(require_run(args.data))
-    time.sleep(SAMPLE_S)
-    report, _ = look.report(before)
-    look.close()
+    report = _report(args.data)
     if args.json:
         print_json(report)
     else:

@@ -13,6 +13,7 @@ from typing import Any
 from config.errors import ConfigError
 from ops.output import LogStream, print_json, say
 from ops.run_file import checked_name
+from ops.shards.layout import read_shards
 
 # (arguments, name, data, ready) -> exit code; calls ready with run.json's content
 Work = Callable[[argparse.Namespace, str, Path, Callable[[dict[str, Any]], None]], int]
@@ -20,7 +21,13 @@ DEFAULT_INSTRUMENTS = Path(__file__).resolve().parents[2] / "config" / "instrume
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """What `up` and everything that starts a pipeline takes."""
+    """What `up` takes."""
+    add_start_arguments(parser)
+    parser.add_argument("--shards", type=int, default=None, metavar="N", help="N engines, symbols divided among them")
+
+
+def add_start_arguments(parser: argparse.ArgumentParser) -> None:
+    """What everything that starts a pipeline takes."""
     parser.add_argument("--detach", action="store_true", help="run in the background; return when all are ready")
     parser.add_argument("--profile", choices=("laptop", "baremetal"), default="laptop")
     parser.add_argument("--instruments", type=Path, default=None, metavar="FILE", help="seeds a new history")
@@ -30,6 +37,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """0 after a clean stop (detached: when all are ready), 1 when a process can't be started, 2 for configuration."""
+    if args.shards is not None or read_shards(args.data) is not None:
+        return run_as(args, _start_shards)
     return run_as(args, _start)
 
 
@@ -57,6 +66,13 @@ def _start(args: argparse.Namespace, name: str, data: Path, ready: Any) -> int:
 
     instruments = args.instruments or DEFAULT_INSTRUMENTS
     return start(name, data, args.profile, args.config, instruments, args.port_base, ready)
+
+
+def _start_shards(args: argparse.Namespace, name: str, data: Path, ready: Any) -> int:
+    from ops.shards.run import start
+
+    instruments = args.instruments or DEFAULT_INSTRUMENTS
+    return start(name, data, args.profile, args.config, instruments, args.port_base, args.shards, ready)
 
 
 def _supervise(args: argparse.Namespace, name: str, data: Path, work: Work, ready: Any) -> int:

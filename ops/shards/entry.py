@@ -1,0 +1,485 @@
+"""The one order entry of all shards: it speaks as an engine's own does, and passes each command to the shard it is for.
+
+For a client there is one engine: ids are those of outside (`layout`), answers come in the order of asking (`asked`), a
+session is known until something that it has under way may be lost (a shard's entry was restarted, or a shard is away for
+long): then it gets another number, as after a restart of an engine's entry, and sends again; repeats are harmless, as
+the same command goes to the same shard. Commands for a shard that is away are refused with `overloaded` at once.
+
+It keeps nothing that it could not lose: listings come from the shards' journals, and where an order is that a command
+only names by its client id, is asked of all shards where it is not remembered.
+"""
+
+import logging
+import resource
+import time
+from collections import deque
+from typing import Any
+
+import numpy as np
+import orjson
+import zmq
+
+from config.command_text import MAX_ACCOUNT, Malformed, read_flag, read_whole, read_word
+from config.json_commands import decode_all
+from config.json_events import encode_all
+from consumers.journal.checks import fill_checksums
+from engine.entry.frames import FrameError, as_json, binary_commands, notice, whole_groups
+from engine.entry.vetting import malformed_command
+from ops.run_file import PORTS
+from ops.shards.asked import Asked
+from ops.shards.layout import port_base_of
+from ops.shards.link import LANE, Link, LinkLost
+from ops.shards.listings import Listings, differing
+from ops.shards.outside import OutsideError, live
+from ops.shards.routing import ALL, Routing, runs
+from ops.shards.run import ShardsContext
+from ringbuf.codes import NO_SYMBOL, EventType, Reason
+from ringbuf.records import COMMAND_BUST, EVENT
+
+log = logging.getLogger(__name__)
+
+NAME = "entry"
+TAKE = 256  # messages read before answers are looked at again
+FORMS = {"json": 0, "binary": 1}
+BINARY = 1  # lowest bit of a session number, as in an engine's entry
+NUMBERS = 1 << 24
+SESSIONS = 1 << 12  # each costs a socket a shard that it uses
+MESSAGE_BYTES = 16 << 20
+ASK_AGAIN_S = 1.0
+READY_S = 60.0
+_LISTINGS = (
+    EventType.LISTED_ASSET,
+    EventType.LISTED_INSTRUMENT,
+    EventType.CHANGED_INSTRUMENT,
+    EventType.DELISTED_ASSET,
+    EventType.DELISTED_INSTRUMENT,
+)
+
+
+class Session:
+    """One client: routing id, number (even), the form in which it last asked, its links by shard."""
+
+    def __init__(self, identity: bytes, number: int) -> None:
+        self.identity = identity
+        self.number = number
+        self.form = 0
+        self.frames: list[bytes] = []
+        self.waiting: deque[Asked] = deque()
+        self.links: dict[int, Link] = {}
+        self.held: set[int] = (
+            set()
+        )  # shards that refused something: until a hello nothing that names the session goes there
+        self.guard: int | None = None
+        self.greeting: dict[str, Any] | None = None  # the answer to a hello that all shards have to hear first
+        self.pinged_s = 0.0
+
+
+class Entry:
+    """The process (see `outside.Outside`)."""
+
+    def __init__(self, context: ShardsContext) -> None:
+        self.shards = context.shards
+        _allow_files()
+        self.listings = Listings(self.shards)
+        self.routing = Routing(self.shards, self.listings)
+        self._zmq: zmq.Context[Any] = zmq.Context()
+        self._zmq.set(zmq.MAX_SOCKETS, 1 << 16)
+        host = context.settings.ports.host
+        self._endpoints = [
+            f"tcp://{host}:{port_base_of(context.port_base, shard)}" for shard in range(self.shards.count)
+        ]
+        self.socket = self._zmq.socket(zmq.ROUTER)
+        self.socket.setsockopt(zmq.ROUTER_MANDATORY, 1)
+        self.socket.setsockopt(zmq.MAXMSGSIZE, MESSAGE_BYTES)
+        self.socket.setsockopt(zmq.LINGER, 1000)
+        self.socket.setsockopt(zmq.SNDHWM, 100_000)
+        self.socket.bind(f"tcp://{host}:{context.port_base}")
+        self.transfers = self._zmq.socket(zmq.DEALER)
+        self.transfers.setsockopt(zmq.LINGER, 0)
+        self.transfers.connect(f"tcp://{host}:{context.port_base + PORTS['transfers']}")
+        self._poller = zmq.Poller()
+        for socket in (self.socket, self.transfers):
+            self._poller.register(socket, zmq.POLLIN)
+        self._sessions: dict[bytes, Session] = {}
+        # Not from 0: after a restart, who names a session of before must be told that it is another.
+        self._next = _after(time.time_ns() >> 20 & ~BINARY)
+        self._transfers: dict[int, tuple[Session, dict[str, Any]]] = {}  # asked for, not answered
+        self._asks = time.time_ns()
+        self._asked_s = 0.0
+        self._own = Session(b"", 0)  # what entry itself asks of the shards, to know which are there
+        self._touched: dict[bytes, Session] = {}
+        self._links: dict[Any, tuple[Session, Link]] = {}  # by socket
+        self._begun_s = time.monotonic()
+        self._ready = False
+
+    # --- from clients -----------------------------------------------------------------------------------------------
+
+    def take(self, now_s: float) -> int:
+        """Read what clients sent; how many messages."""
+        taken = 0
+        while taken < TAKE:
+            try:
+                identity, *frames = self.socket.recv_multipart(zmq.NOBLOCK)
+            except zmq.Again:
+                break
+            taken += 1
+            session = self._session(identity)
+            self._touched[identity] = session
+            for frame in frames:
+                self._frame(session, frame, now_s)
+            if session.guard is not None:
+                self._keep_heard(session, now_s)
+        return taken
+
+    def _session(self, identity: bytes) -> Session:
+        session = self._sessions.pop(identity, None)
+        if session is None:
+            if len(self._sessions) >= SESSIONS:  # the one silent for longest
+                self._forget(next(iter(self._sessions.values())))
+            session = Session(identity, self._number())
+        self._sessions[identity] = session
+        return session
+
+    def _number(self) -> int:
+        number, self._next = self._next, _after(self._next)
+        return number
+
+    def _forget(self, session: Session) -> None:
+        self._sessions.pop(session.identity, None)
+        for link in list(session.links.values()):
+            self._drop(session, link)
+
+    def _drop(self, session: Session, link: Link) -> None:
+        self._poller.unregister(link.socket)
+        del self._links[link.socket]
+        link.close()
+        session.links.pop(link.shard, None)
+
+    def _link(self, session: Session, shard: int, now_s: float) -> Link:
+        link = session.links.get(shard)
+        if link is None:
+            watched = session is self._own
+            link = Link(self._zmq, self._endpoints[shard], self.shards, shard, now_s, session.guard, watched)
+            session.links[shard] = link
+            self._links[link.socket] = session, link
+            self._poller.register(link.socket, zmq.POLLIN)
+        return link
+
+    def _keep_heard(self, session: Session, now_s: float) -> None:
+        """Who is heard here is heard by every shard that guards it."""
+        silent_ms = max((link.silent_ms for link in session.links.values()), default=0)
+        if now_s - session.pinged_s > silent_ms / 4000:
+            session.pinged_s = now_s
+            for link in session.links.values():
+                link.ping()
+
+    def _frame(self, session: Session, frame: bytes, now_s: float) -> None:
+        try:
+            fields = as_json(frame)
+            if fields is None:
+                self._records(session, binary_commands(frame), now_s)
+                return
+        except FrameError as error:
+            session.frames.append(notice({"error": str(error)}))
+            self._ask(session, malformed_command(), 0, now_s)
+            return
+        op = fields.get("op")
+        if op == "hello":
+            self._hello(session, fields, now_s)
+        elif op == "ping":
+            session.frames.append(notice({"op": "pong"}))
+        elif op == "transfer":
+            self._transfer(session, fields)
+        else:
+            self._text(session, fields, now_s)
+
+    def _text(self, session: Session, fields: dict[str, Any], now_s: float) -> None:
+        commands, wrong = decode_all(fields, self.listings.catalog, self.listings.trade_of)
+        unknown = (commands["refuse"] == Reason.UNKNOWN_SYMBOL).any() or wrong is not None
+        if unknown and self.listings.refresh():  # it may have been listed since
+            commands, wrong = decode_all(fields, self.listings.catalog, self.listings.trade_of)
+        home: int | None = None
+        try:
+            if fields.get("op") in ("deposit", "withdraw") and fields.get("shard") is not None:
+                home = read_whole(fields, "shard", 0, self.shards.count - 1)
+        except Malformed as error:
+            wrong = wrong or str(error)
+            commands["refuse"] = Reason.MALFORMED
+        if wrong is not None:
+            session.frames.append(notice({"error": wrong}))
+        if fields.get("op") in ("cancel", "amend"):  # where the order is, where the client says so
+            named = self.listings.catalog.find_instrument(str(fields.get("symbol")))
+            commands["symbol"] = NO_SYMBOL if named is None else named.id
+        elif fields.get("op") == "bust" and type(fields.get("trade_seq")) is int and wrong is None:
+            commands.view(COMMAND_BUST)["trade_seq"] = fields["trade_seq"]  # the shard looks itself what it was
+        self._ask(session, commands, 0, now_s, home=home)
+
+    def _records(self, session: Session, commands: np.ndarray, now_s: float) -> None:
+        """Binary commands; those of another session end the message here."""
+        meant = commands["session"] & (NUMBERS - 1)
+        others = np.flatnonzero((meant != 0) & (meant != session.number | BINARY))
+        if len(others):
+            commands = commands[: whole_groups(commands, int(others[0]))]
+            session.frames.append(notice({"op": "hello", "session": session.number | BINARY}))
+        self._ask(session, commands, BINARY, now_s, named=bool(meant[: len(commands)].any()))
+
+    def _hello(self, session: Session, hello: dict[str, Any], now_s: float) -> None:
+        try:
+            session.form = read_word(hello, "format", FORMS, 0)
+            guard = read_flag(hello, "cancel_on_disconnect")
+            account = read_whole(hello, "account", 0, MAX_ACCOUNT) if guard else None
+        except Malformed as error:
+            session.frames.append(notice({"error": str(error)}))
+            return
+        answer = {"op": "hello", "session": session.number | session.form}
+        if guard is not None:
+            session.guard = account
+        if session.guard is None:
+            session.frames.append(notice(answer))
+        else:
+            session.greeting = answer | {"cancel_on_disconnect": True, "account": session.guard}
+            for shard in range(self.shards.count):
+                self._link(session, shard, now_s).guard = session.guard
+        session.held.clear()
+        for link in session.links.values():
+            link.guard = session.guard
+            link.silent_ms = 0
+            link.hello(now_s)
+
+    def _ask(
+        self,
+        session: Session,
+        commands: np.ndarray,
+        form: int,
+        now_s: float,
+        named: bool = False,
+        home: int | None = None,
+    ) -> None:
+        """Pass commands on, each to the shard it is for; the answers are owed in this order."""
+        session.form = form
+        found = self.routing.route(commands, home)
+        for begin, end in runs(found, commands):
+            part, shards = commands[begin:end], found[begin:end]
+            for_all = int(shards[0]) == ALL
+            asked = Asked(form, session.number, for_all)
+            session.waiting.append(asked)
+            for shard in range(self.shards.count) if for_all else np.unique(shards).tolist():
+                self._pass(session, asked, part if for_all else part[shards == shard], shard, named, now_s)
+
+    def _pass(
+        self, session: Session, asked: Asked, commands: np.ndarray, shard: int, named: bool, now_s: float
+    ) -> None:
+        if (named and shard in session.held) or not (session is self._own or self._is_there(shard)):
+            asked.send(shard, commands)
+            asked.refuse(shard, commands, Reason.OVERLOADED)
+            session.held.add(shard)
+            return
+        link = self._link(session, shard, now_s)
+        if link.held:
+            link.hello(now_s)
+        link.send(asked, commands)
+
+    def _is_there(self, shard: int) -> bool:
+        """Whether the shard's entry was heard lately, by entry's own link to it."""
+        link = self._own.links.get(shard)
+        return link is not None and link.session != 0
+
+    # --- transfers --------------------------------------------------------------------------------------------------
+
+    def _transfer(self, session: Session, fields: dict[str, Any]) -> None:
+        """To the process that moves funds; told when it has ended, in no order with anything else."""
+        self._asks += 1
+        request = {key: value for key, value in fields.items() if key != "op"} | {"ask": self._asks}
+        self._transfers[self._asks] = session, request
+        self.transfers.send(orjson.dumps(request), zmq.NOBLOCK)
+
+    def _transferred(self) -> int:
+        count = 0
+        while self.transfers.get(zmq.EVENTS) & zmq.POLLIN:
+            answer = orjson.loads(self.transfers.recv(zmq.NOBLOCK))
+            count += 1
+            found = self._transfers.pop(int(answer.pop("ask")), None)
+            if found is not None:  # else answered already: it was asked for again meanwhile
+                session = found[0]
+                session.frames.append(notice(answer))
+                self._touched[session.identity] = session
+        return count
+
+    # --- from shards ------------------------------------------------------------------------------------------------
+
+    def answers(self, now_s: float, ready: list[Any]) -> int:
+        """Take what the shards said; how many links had something."""
+        found = [self._links[socket] for socket in ready if socket in self._links]
+        for session, link in found:
+            self._touched[session.identity] = session
+            try:
+                for events in link.receive(now_s):
+                    self._loose(session, events)
+            except LinkLost as lost:
+                self._lost(session, link, lost)
+            if link.held:
+                session.held.add(link.shard)
+        return len(found)
+
+    def _loose(self, session: Session, events: np.ndarray) -> None:
+        session.frames += self._told(events, session.form, session.number)
+
+    def _lost(self, session: Session, link: Link, lost: LinkLost) -> None:
+        """What was under way there may or may not have been taken: the client is told, and that it must ask anew."""
+        log.warning("%s", lost)
+        unknown = [asked.lost(link.shard) for asked in link.pending if asked.left.get(link.shard)]
+        self._drop(session, link)
+        if session is self._own or not link.session:  # nothing went there
+            return
+        session.number = self._number()
+        session.frames.append(notice({"op": "hello", "session": session.number | session.form}))
+        for commands in unknown:
+            for command in commands:
+                named = {"account": int(command["account"]), "client_id": int(command["client_id"])}
+                session.frames.append(notice({"error": f"{lost}: not known whether it took this command", **named}))
+
+    def _release(self, session: Session) -> None:
+        """Tell what is answered, in the order of asking."""
+        for link in session.links.values():
+            for found in link.notices:
+                if found.get("op") == "disconnected":
+                    if session.guard is not None:
+                        session.guard = None
+                        session.frames.append(notice(found))
+                elif "error" in found:
+                    session.frames.append(notice(found))
+            link.notices.clear()
+        if session.greeting is not None and all(link.silent_ms for link in session.links.values()):
+            silent_ms = min(link.silent_ms for link in session.links.values())
+            session.frames.append(notice(session.greeting | {"silent_ms": silent_ms}))
+            session.greeting = None
+        while session.waiting and session.waiting[0].is_done():
+            asked = session.waiting.popleft()
+            asked.is_told = True
+            session.frames += asked.frames_of_refused(LANE << 24 | asked.number | BINARY)
+            session.frames += self._told(asked.events(), asked.form, asked.number)
+
+    def _told(self, events: np.ndarray, form: int, number: int) -> list[bytes]:
+        """Events (of outside; `session` says whether they answer this client) as frames."""
+        if not len(events):
+            return []
+        if np.isin(events["type"], _LISTINGS).any():
+            self.listings.refresh()
+            self.routing.listed()
+        if form == BINARY:
+            told = np.array(events).view(EVENT)
+            told["session"] = LANE << 24 | told["session"] * np.uint32(number | BINARY)
+            fill_checksums(told)
+            return [told.tobytes()]
+        if int(events["symbol"].max(initial=0, where=events["symbol"] != NO_SYMBOL)) >= len(
+            self.listings.catalog.instruments
+        ):
+            self.listings.refresh()
+        return [orjson.dumps(fields) for fields in encode_all(events, self.listings.catalog)]
+
+    def _flush(self, session: Session) -> None:
+        if session is self._own:
+            session.frames = []
+            return
+        if not session.frames:
+            return
+        try:
+            self.socket.send_multipart([session.identity, *session.frames], zmq.NOBLOCK)
+        except zmq.ZMQError as error:
+            if error.errno not in (zmq.EHOSTUNREACH, zmq.EAGAIN):
+                raise
+            self._forget(session)
+        session.frames = []
+
+    # --- the process ------------------------------------------------------------------------------------------------
+
+    def turn(self, is_ending: bool) -> bool:
+        """One round; whether there was anything."""
+        now_s = time.monotonic()
+        taken = 0 if is_ending else self.take(now_s)
+        ready = [socket for socket, _ in self._poller.poll(0)]
+        heard = self.answers(now_s, ready)
+        told = self._transferred()
+        touched, self._touched = self._touched, {}
+        for session in touched.values():
+            self._release(session)
+            self._flush(session)
+        return bool(taken or heard or told)
+
+    def look(self, now_s: float) -> None:
+        """Which shards are there; whose answers do not come; what is to be asked again."""
+        for shard in range(self.shards.count):
+            self._link(self._own, shard, now_s)
+        for session in [self._own, *self._sessions.values()]:
+            for link in list(session.links.values()):
+                try:
+                    link.look(now_s)
+                except LinkLost as lost:
+                    session.held.add(link.shard)
+                    self._lost(session, link, lost)
+                    self._touched[session.identity] = session
+                    if session.guard is not None:
+                        self._link(session, link.shard, now_s)
+        if now_s - self._asked_s > ASK_AGAIN_S:
+            self._asked_s = now_s
+            for _, request in self._transfers.values():
+                self.transfers.send(orjson.dumps(request), zmq.NOBLOCK)
+            self._even_assets(now_s)
+
+    def _even_assets(self, now_s: float) -> None:
+        """A shard that was away while an asset was listed lists it, too: ids are the same everywhere."""
+        wrong = differing(self.listings.parts)
+        if wrong:
+            raise OutsideError(f"shards list different assets: {wrong}")
+        counts = [len(part.assets) for part in self.listings.parts]
+        if self._own.waiting or min(counts) == max(counts) or min(counts) == 0:
+            return
+        if not self.listings.refresh():
+            return
+        longest = self.listings.catalog
+        for shard, part in enumerate(self.listings.parts):
+            missing = longest.seed_commands()[len(part.assets) : len(longest.assets)]
+            if len(missing) and self._is_there(shard):
+                asked = Asked(BINARY, 0, for_all=False)
+                self._own.waiting.append(asked)
+                self._pass(self._own, asked, missing, shard, False, now_s)
+
+    def is_ready(self) -> bool:
+        """Once every shard was heard; one that stays away is not waited for longer than READY_S."""
+        there = all(self._is_there(shard) for shard in range(self.shards.count))
+        self._ready = self._ready or there or time.monotonic() - self._begun_s > READY_S
+        return self._ready
+
+    def outstanding(self) -> bool:
+        """Whether a client waits for an answer."""
+        return any(session.waiting for session in self._sessions.values()) or bool(self._transfers)
+
+    def wait(self, timeout_ms: int) -> None:
+        """For a client, a shard, or the time."""
+        self._poller.poll(timeout_ms)
+
+    def close(self) -> None:
+        """Let go of everything."""
+        for session in [self._own, *self._sessions.values()]:
+            for link in session.links.values():
+                link.close()
+        self.socket.close()
+        self.transfers.close()
+        self._zmq.term()
+        self.listings.close()
+
+
+def _after(number: int) -> int:
+    """The session number after this one; never 0, which in a binary command means none."""
+    return (number + 2) % NUMBERS or 2
+
+
+def _allow_files() -> None:
+    """As many open files as this process may have: each client costs some for every shard."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
+def main(context: ShardsContext) -> int:
+    """Run until told to stop; the exit code."""
+    return live(NAME, context, Entry)
