@@ -210,7 +210,7 @@ class Catalog:
         return self._append(instrument)
 
     def take(self, one: Asset | Instrument) -> None:
-        """Let something listed elsewhere stand here too, under its own id, which is the next; an empty name finds nothing."""
+        """Let something listed elsewhere stand here too, under its own id, which is the next; no name finds nothing."""
         if isinstance(one, Asset):
             assert one.id == len(self.assets)
             self.assets.append(one)

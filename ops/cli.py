@@ -132,7 +132,7 @@ def refuse_shards(verb: str, data: Path) -> None:
     """ConfigError where a data directory has shards and the verb is about one pipeline's."""
     shards = read_shards(data)
     if shards is not None:
-        raise ConfigError("--data", f"{verb} takes one of the {shards.count} shards: --data {shards.folder(0)} and so on")
+        raise ConfigError("--data", f"{verb} takes one of {shards.count} shards: --data {shards.folder(0)} and so on")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """DATA/run.json: what runs on a data directory, written by its supervisor alone, each time by rename.
 
-Keys: name, epoch, profile, port_base, ports{entry, feed_json, feed_binary, replay, standby, transfers}, instruments, config,
+Keys: name, epoch, profile, port_base, ports{entry, feed_json, feed_binary, replay, standby, …}, instruments, config,
 settings, supervisor{pid, start}, state (standby, starting, running, stopping),
 processes{name: {pid, start, state, restarts, why}}.
 """

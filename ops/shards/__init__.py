@@ -1,1 +1,1 @@
-"""Several engines as one exchange: one order entry, one public feed, one reconciliation, funds that move between them."""
+"""Several engines as one exchange: one order entry, one public feed, one reconciliation, funds that move between."""

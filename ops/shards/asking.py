@@ -1,8 +1,9 @@
-"""`query` of all shards: a symbol's questions go to its shard, an account's to every shard, in the numbers of outside."""
+"""`query` of all shards: a symbol's questions go to its shard, an account's to all, in the numbers of outside."""
 
 import argparse
 from collections.abc import Callable
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from config.errors import ConfigError
@@ -34,7 +35,7 @@ def ask(args: argparse.Namespace, shards: Shards, answers: dict[str, Answer]) ->
         return of(shard, ids=[inside])
     if args.question == "order":
         ids = [args.ids[0], *(client_id * CLIENT_ID_STEP for client_id in args.ids[1:])]
-        return _first_found([lambda shard=shard: of(shard, ids=ids) for shard in range(shards.count)])
+        return _first_found([partial(of, shard, ids=ids) for shard in range(shards.count)])
     every = [of(shard) for shard in range(shards.count)]
     if args.question == "balance":
         return _with_transit(_summed(every), args.account, shards)

@@ -1,6 +1,7 @@
 """How a process of the outside shows that it works: DATA/outside/NAME.beat holds its pid and when it was last well.
 
-Such a process has no cursor on a ring of its own. The clock is the monotonic one, so a wall clock that steps ends nobody.
+Such a process has no cursor on a ring of its own. The clock is the monotonic one, so a wall clock that steps ends
+nobody.
 """
 
 import os

@@ -1,9 +1,9 @@
 """The one order entry of all shards: it speaks as an engine's own does, and passes each command to the shard it is for.
 
 For a client there is one engine: ids are those of outside (`layout`), answers come in the order of asking (`asked`), a
-session is known until something that it has under way may be lost (a shard's entry was restarted, or a shard is away for
-long): then it gets another number, as after a restart of an engine's entry, and sends again; repeats are harmless, as
-the same command goes to the same shard. Commands for a shard that is away are refused with `overloaded` at once.
+session is known until something that it has under way may be lost (a shard's entry was restarted, or a shard is away
+for long): then it gets another number, as after a restart of an engine's entry, and sends again; repeats are harmless,
+as the same command goes to the same shard. Commands for a shard that is away are refused with `overloaded` at once.
 
 It keeps nothing that it could not lose: listings come from the shards' journals, and where an order is that a command
 only names by its client id, is asked of all shards where it is not remembered.
@@ -12,7 +12,6 @@ only names by its client id, is asked of all shards where it is not remembered.
 import logging
 import resource
 import time
-from collections import deque
 from typing import Any
 
 import numpy as np
@@ -33,6 +32,8 @@ from ops.shards.listings import Listings, differing
 from ops.shards.outside import OutsideError, live
 from ops.shards.routing import ALL, Routing, runs
 from ops.shards.run import ShardsContext
+from ops.shards.session import Session
+from ops.shards.transfer_requests import TransferRequests
 from ringbuf.codes import NO_SYMBOL, EventType, Reason
 from ringbuf.records import COMMAND_BUST, EVENT
 
@@ -45,7 +46,7 @@ BINARY = 1  # lowest bit of a session number, as in an engine's entry
 NUMBERS = 1 << 24
 SESSIONS = 1 << 12  # each costs a socket a shard that it uses
 MESSAGE_BYTES = 16 << 20
-ASK_AGAIN_S = 1.0
+ASSETS_S = 1.0  # between two looks at whether all shards list the same
 READY_S = 60.0
 _LISTINGS = (
     EventType.LISTED_ASSET,
@@ -54,24 +55,6 @@ _LISTINGS = (
     EventType.DELISTED_ASSET,
     EventType.DELISTED_INSTRUMENT,
 )
-
-
-class Session:
-    """One client: routing id, number (even), the form in which it last asked, its links by shard."""
-
-    def __init__(self, identity: bytes, number: int) -> None:
-        self.identity = identity
-        self.number = number
-        self.form = 0
-        self.frames: list[bytes] = []
-        self.waiting: deque[Asked] = deque()
-        self.links: dict[int, Link] = {}
-        self.held: set[int] = (
-            set()
-        )  # shards that refused something: until a hello nothing that names the session goes there
-        self.guard: int | None = None
-        self.greeting: dict[str, Any] | None = None  # the answer to a hello that all shards have to hear first
-        self.pinged_s = 0.0
 
 
 class Entry:
@@ -94,18 +77,14 @@ class Entry:
         self.socket.setsockopt(zmq.LINGER, 1000)
         self.socket.setsockopt(zmq.SNDHWM, 100_000)
         self.socket.bind(f"tcp://{host}:{context.port_base}")
-        self.transfers = self._zmq.socket(zmq.DEALER)
-        self.transfers.setsockopt(zmq.LINGER, 0)
-        self.transfers.connect(f"tcp://{host}:{context.port_base + PORTS['transfers']}")
+        self.transfers = TransferRequests(self._zmq, f"tcp://{host}:{context.port_base + PORTS['transfers']}")
         self._poller = zmq.Poller()
-        for socket in (self.socket, self.transfers):
+        for socket in (self.socket, self.transfers.socket):
             self._poller.register(socket, zmq.POLLIN)
         self._sessions: dict[bytes, Session] = {}
         # Not from 0: after a restart, who names a session of before must be told that it is another.
         self._next = _after(time.time_ns() >> 20 & ~BINARY)
-        self._transfers: dict[int, tuple[Session, dict[str, Any]]] = {}  # asked for, not answered
-        self._asks = time.time_ns()
-        self._asked_s = 0.0
+        self._assets_s = 0.0
         self._own = Session(b"", 0)  # what entry itself asks of the shards, to know which are there
         self._touched: dict[bytes, Session] = {}
         self._links: dict[Any, tuple[Session, Link]] = {}  # by socket
@@ -146,6 +125,7 @@ class Entry:
 
     def _forget(self, session: Session) -> None:
         self._sessions.pop(session.identity, None)
+        self.transfers.forget(session)
         for link in list(session.links.values()):
             self._drop(session, link)
 
@@ -189,7 +169,7 @@ class Entry:
         elif op == "ping":
             session.frames.append(notice({"op": "pong"}))
         elif op == "transfer":
-            self._transfer(session, fields)
+            self.transfers.ask(session, fields)
         else:
             self._text(session, fields, now_s)
 
@@ -283,27 +263,6 @@ class Entry:
         """Whether the shard's entry was heard lately, by entry's own link to it."""
         link = self._own.links.get(shard)
         return link is not None and link.session != 0
-
-    # --- transfers --------------------------------------------------------------------------------------------------
-
-    def _transfer(self, session: Session, fields: dict[str, Any]) -> None:
-        """To the process that moves funds; told when it has ended, in no order with anything else."""
-        self._asks += 1
-        request = {key: value for key, value in fields.items() if key != "op"} | {"ask": self._asks}
-        self._transfers[self._asks] = session, request
-        self.transfers.send(orjson.dumps(request), zmq.NOBLOCK)
-
-    def _transferred(self) -> int:
-        count = 0
-        while self.transfers.get(zmq.EVENTS) & zmq.POLLIN:
-            answer = orjson.loads(self.transfers.recv(zmq.NOBLOCK))
-            count += 1
-            found = self._transfers.pop(int(answer.pop("ask")), None)
-            if found is not None:  # else answered already: it was asked for again meanwhile
-                session = found[0]
-                session.frames.append(notice(answer))
-                self._touched[session.identity] = session
-        return count
 
     # --- from shards ------------------------------------------------------------------------------------------------
 
@@ -399,7 +358,10 @@ class Entry:
         taken = 0 if is_ending else self.take(now_s)
         ready = [socket for socket, _ in self._poller.poll(0)]
         heard = self.answers(now_s, ready)
-        told = self._transferred()
+        told = self.transfers.answers()
+        for session, answer in told:
+            session.frames.append(notice(answer))
+            self._touched[session.identity] = session
         touched, self._touched = self._touched, {}
         for session in touched.values():
             self._release(session)
@@ -420,10 +382,9 @@ class Entry:
                     self._touched[session.identity] = session
                     if session.guard is not None:
                         self._link(session, link.shard, now_s)
-        if now_s - self._asked_s > ASK_AGAIN_S:
-            self._asked_s = now_s
-            for _, request in self._transfers.values():
-                self.transfers.send(orjson.dumps(request), zmq.NOBLOCK)
+        self.transfers.look(now_s)
+        if now_s - self._assets_s > ASSETS_S:
+            self._assets_s = now_s
             self._even_assets(now_s)
 
     def _even_assets(self, now_s: float) -> None:
@@ -452,7 +413,7 @@ class Entry:
 
     def outstanding(self) -> bool:
         """Whether a client waits for an answer."""
-        return any(session.waiting for session in self._sessions.values()) or bool(self._transfers)
+        return any(session.waiting for session in self._sessions.values()) or len(self.transfers) > 0
 
     def wait(self, timeout_ms: int) -> None:
         """For a client, a shard, or the time."""

@@ -1,8 +1,9 @@
 """The one public feed of all shards; its snapshots and replays are in `replaying`.
 
 Messages are the shards' own, in the numbers of outside: a topic is one symbol's and so one shard's, and its chain of
-`seq` and `prev` stays what it was. Every shard is listened to for what somebody here wants. Their heartbeats become one,
-with the topics of all; its `seq` is the highest of any shard, and `away` names shards that were not heard for AWAY_S.
+`seq` and `prev` stays what it was. Every shard is listened to for what somebody here wants. Their heartbeats become
+one, with the topics of all; its `seq` is the highest of any shard, and `away` names shards that were not heard for
+AWAY_S.
 """
 
 import logging

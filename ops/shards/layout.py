@@ -1,4 +1,4 @@
-"""DATA/shards.json: how many shards a data directory has; which shard has what, and what its numbers are called outside.
+"""DATA/shards.json: how many shards a data directory has; which shard has what, and its numbers' names outside.
 
 A shard is a whole pipeline of its own in DATA/shard-K. Inside, each counts its sequences and instruments by itself; one
 rule makes every such number one of all N shards, and back, without a table:
@@ -9,8 +9,8 @@ It holds for instrument ids, sequences and order ids (which are sequences). Inst
 instrument i div N of shard i mod N, so the ids outside are those that one engine would give. Assets stand on every
 shard under one id. Sequence 0, which means none, stays 0.
 
-Client ids are doubled inside: the even ones are the clients', the odd ones are left to transfers, which so never take an
-id that a client may still use. A shard's window of 64 remembers the last 32 ids of an account.
+Client ids are doubled inside: the even ones are the clients', the odd ones are left to transfers, which so never take
+an id that a client may still use. A shard's window of 64 remembers the last 32 ids of an account.
 """
 
 import json

@@ -1,7 +1,7 @@
-"""One client's connection to one shard's own order entry, which so tells the clients apart and knows whose orders are whose.
+"""One client's connection to one shard's own order entry, which so knows whose orders are whose.
 
-Everything goes in binary and names the session that the shard's entry gave: what was under way when a shard went away is
-never overtaken by what comes after it, it is lost as a whole, and the client is told.
+Everything goes in binary and names the session that the shard's entry gave: what was under way when a shard went away
+is never overtaken by what comes after it, it is lost as a whole, and the client is told.
 """
 
 from collections import deque
@@ -28,7 +28,7 @@ class LinkLost(Exception):
 
 
 class Link:
-    """A DEALER to a shard. `session`: as its events carry it, 0 = not yet greeted. `told`: events for nobody's asking."""
+    """A DEALER to a shard. `session`: as its events carry it, 0 = not yet greeted."""
 
     def __init__(self, context: "zmq.Context[zmq.Socket[bytes]]", endpoint: str, shards: Shards, shard: int,
                  now_s: float, guard: int | None = None, watched: bool = False) -> None:  # fmt: skip

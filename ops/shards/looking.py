@@ -11,7 +11,7 @@ from ops.shards.layout import Shards
 
 
 def report(shards: Shards, seconds: float) -> dict[str, Any]:
-    """What runs, over `seconds`. A shard that is away is in `shards` as null, and its row among the processes says why."""
+    """What runs, over `seconds`. A shard that is away is null in `shards`; its row among the processes says why."""
     run = require_run(shards.data)
     looks = [_look(shards, shard) for shard in range(shards.count)]
     before = [None if look is None else look.sample(require_run(look.data)) for look in looks]
@@ -56,7 +56,8 @@ def _report(look: Look | None, sample: Any) -> dict[str, Any] | None:
 
 
 def _prefixed(found: list[dict[str, Any] | None], key: str) -> dict[str, Any]:
-    return {f"{shard}/{name}": row for shard, one in enumerate(found) if one is not None for name, row in one[key].items()}
+    there = [(shard, one[key]) for shard, one in enumerate(found) if one is not None]
+    return {f"{shard}/{name}": row for shard, rows in there for name, row in rows.items()}
 
 
 def _own_rows(run: RunFile, before: dict[str, int], seconds: float) -> dict[str, Any]:
@@ -75,4 +76,3 @@ def _row(row: ProcessRow, ticks: int, seconds: float) -> dict[str, Any]:
         "pss_bytes": pss_bytes(row.pid) if alive else 0,
         "why": row.why,
     }
-

@@ -13,12 +13,12 @@ import numpy as np
 from config.catalog import Catalog
 from consumers.journal.format import JournalError
 from consumers.journal.reader import JournalReader
+from engine.state import Limits
 from ops.memory import LANES
 from ops.reconciliation import STEP, Check, first_difference, reconcile
 from ops.shards.layout import Shards
 from ops.shards.transfer_log import FOLDER, IN_TRANSIT, LogError, State, Transfer, TransferLog
 from ops.shards.transfers import NAME
-from engine.state import Limits
 from ringbuf.codes import EventType
 
 LANE = LANES.index(NAME)
@@ -94,7 +94,7 @@ def check_legs(log: TransferLog, txn: object, moneys: list[ShardMoney]) -> Check
             asked = (transfer.account, transfer.asset, transfer.amount)
             fits = leg.kind == EventType.REJECTED or (leg.kind, leg.account, leg.asset, leg.amount) == (wanted, *asked)
             if not fits or leg.account != transfer.account:
-                said = f"shard {shard}: leg {number} of transfer {transfer.number} is {leg}, expected {wanted.name} {asked}"
+                said = f"shard {shard}: leg {number}, transfer {transfer.number}: {leg}, expected {wanted.name} {asked}"
                 return Check("transfers", False, said)
             count += 1
     return Check("transfers", True, f"{count} legs as in the shards' histories")
@@ -168,4 +168,3 @@ def check_transfers(shards: Shards) -> list[Check]:
         catalog = Catalog.from_events(journal.listed(journal.last))
     money = [check_money(catalog, moneys, transfers)] if all(one.first == 1 for one in moneys) else []
     return [legs, check_states(transfers), *money]
-

@@ -74,7 +74,7 @@ class Replaying:
         return orjson.dumps(answer)
 
     def _within(self, asked: dict[str, Any], shard: int) -> dict[str, int]:
-        """The bounds of a replay as the shard's own sequences: the least not before `from`, the greatest not after `to`."""
+        """The bounds of a replay in the shard's sequences: the least not before `from`, the greatest not after `to`."""
         bounds: dict[str, int] = {}
         first, last = asked.get("from"), asked.get("to")
         if type(first) is int and 0 <= first <= MAX_SEQ:

@@ -1,8 +1,9 @@
 """`up --shards N`: a supervisor whose processes are N pipelines, each with a supervisor of its own, and the outside.
 
 Everything is loaded and compiled once, here, and every process of every shard is forked from that image in the end.
-What holds for a pipeline's processes holds for whole pipelines: one that ends is started again, with growing pauses, and
-brings its history along; when the supervisor dies, they drain and stop; `down` stops the entry first and the feed last.
+What holds for a pipeline's processes holds for whole pipelines: one that ends is started again, with growing pauses,
+and brings its history along; when the supervisor dies, they drain and stop; `down` stops the entry first and the feed
+last.
 """
 
 import os
@@ -182,7 +183,7 @@ def refuse_other_epoch(data: Path, epoch: int) -> None:
 
 
 def _cores(settings: Settings, shards: Shards, outside: list[str]) -> dict[str, set[int]]:
-    """The cores of each: where engines are pinned, shard K has one that no other has (its highest), and all the rest."""
+    """The cores of each: where engines are pinned, shard K has one that no other has (its highest), and the rest."""
     allowed = sorted(os.sched_getaffinity(0))
     names = [name_of("shard", shard) for shard in range(shards.count)]
     if not settings.engine.pin or len(allowed) <= shards.count:
@@ -190,7 +191,7 @@ def _cores(settings: Settings, shards: Shards, outside: list[str]) -> dict[str, 
             say(f"engines are not pinned: {shards.count} of them need more than {len(allowed)} cores")
         return {name: set(allowed) for name in (*names, *outside)}
     rest, own = set(allowed[: -shards.count]), allowed[-shards.count :]
-    return {name: rest | {core} for name, core in zip(names, own, strict=True)} | {name: rest for name in outside}
+    return {name: rest | {core} for name, core in zip(names, own, strict=True)} | dict.fromkeys(outside, rest)
 
 
 class Pipelines:

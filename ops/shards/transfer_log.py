@@ -1,8 +1,8 @@
 """What is known of every transfer between shards, and the commands that carry them out, in LMDB: DATA/transfers.
 
-A transfer is a withdrawal on one shard, its first leg, and a deposit on another. Each leg is a command on this log's own
-lane of a shard; the legs of a shard are numbered from 0, as its lane counts, so that whoever sends them knows which one
-comes next whatever died when. In one commit with each request or answer stands what follows from it:
+A transfer is a withdrawal on one shard, its first leg, and a deposit on another. Each leg is a command on this log's
+own lane of a shard; the legs of a shard are numbered from 0, as its lane counts, so that whoever sends them knows
+which one comes next whatever died when. In one commit with each request or answer stands what follows from it:
 
     state         answer to the last leg    next state, and what it asks for
     withdrawing   withdrawn                 depositing: a deposit on the target
@@ -12,10 +12,10 @@ comes next whatever died when. In one commit with each request or answer stands 
     returning     deposited                 returned
     returning     rejected                  waiting; after a while returning again: the same deposit
 
-A leg that is refused as `duplicate_client_id` has not happened (its number was never answered before): it goes again with
-another id. Ids are odd, which no client's are (`layout`), and begin beside that of the request. Where the account has
-gone on so far that this one is behind its window, the next one is ID_STEP further: less than the window is wide, so that
-it is never beyond what the account itself has used.
+A leg that is refused as `duplicate_client_id` has not happened (its number was never answered before): it goes again
+with another id. Ids are odd, which no client's are (`layout`), and begin beside that of the request. Where the account
+has gone on so far that this one is behind its window, the next one is ID_STEP further: less than the window is wide,
+so that it is never beyond what the account itself has used.
 
 Between the first two legs the money is on no shard: `in_transit`. The log can't be made again from the journals alone
 (they don't know what was asked for), so it is synced at each commit, and never moved aside.

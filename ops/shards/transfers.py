@@ -1,13 +1,13 @@
 """The process that moves funds between shards: requests in, a leg on each shard, the end of it out. See `transfer_log`.
 
-Exactly once, whatever is killed when: a leg is durable in the log before it is put into this process's lane of the shard,
-and the lane itself counts what was ever put in (`base` + `produced`, the base from the shard's history), so the next one
-to send is the leg of that number. Answers are read from the shard's events as far as they are durable, and committed to
-the log together with how far was read. A shard that is away is waited for; its legs stay in the log.
+Exactly once, whatever is killed when: a leg is durable in the log before it is put into this process's lane of the
+shard, and the lane itself counts what was ever put in (`base` + `produced`, the base from the shard's history), so the
+next one to send is the leg of that number. Answers are read from the shard's events as far as they are durable, and
+committed to the log together with how far was read. A shard that is away is waited for; its legs stay in the log.
 
 Requests come from order entry alone (ZeroMQ, inner port): {"ask": N, "account", "client_id", "asset", "amount", "from",
-"to"}; the answer carries `ask`. Entry asks again until it is answered, and so may a client: account and client id name a
-transfer, which happens once.
+"to"}; the answer carries `ask`. Entry asks again until it is answered, and so may a client: account and client id name
+a transfer, which happens once.
 """
 
 import logging
@@ -74,7 +74,7 @@ class ShardLink:
             raise OutsideError(f"shard {self.shard} is of epoch {ring.epoch}, expected {self._context.epoch}")
         if self.mark.seen > ring.published:
             raise OutsideError(
-                f"shard {self.shard} ends at {ring.published}, transfers were made on its events up to {self.mark.seen}: "
+                f"shard {self.shard} ends at {ring.published}, transfers know its events up to {self.mark.seen}: "
                 "its history has lost its end"
             )
         cursor = self._cursor = ring.cursor(NAME, sequence=self.mark.seen)
