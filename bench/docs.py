@@ -5,7 +5,7 @@ from typing import Any
 
 from bench import plot, sections, tables
 
-_PAGE, _PICTURE = "performance.md", "performance.svg"
+_PAGE, _PICTURE, _SCALING = "performance.md", "performance.svg", "scaling.md"
 
 
 def write(docs: Path, report: dict[str, Any]) -> None:
@@ -16,3 +16,6 @@ def write(docs: Path, report: dict[str, Any]) -> None:
     sections.save(docs, kept)
     (docs / _PAGE).write_text(page)
     (docs / _PICTURE).write_text(picture)
+    scaling = docs / _SCALING
+    if scaling.is_file():
+        scaling.write_text(tables.fill(scaling.read_text(), kept))

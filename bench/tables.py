@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from bench.peers.quoted import CPPTRADER_HERE, ratios
+from bench.scale_tables import scale
 from bench.sections import Sections
 
 _MARK = re.compile(r"(<!-- measured: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -244,6 +245,7 @@ _TABLES: dict[str, Callable[..., str]] = {
     "attacks": attacks,
     "recovery": recovery,
     "standby": standby,
+    "scale": scale,
 }
 
 

@@ -48,6 +48,7 @@ SESSIONS = 1 << 12  # each costs a socket a shard that it uses
 MESSAGE_BYTES = 16 << 20
 ASSETS_S = 1.0  # between two looks at whether all shards list the same
 READY_S = 60.0
+TICK_MOST_S = 0.5  # between two looks; more than that was a pause
 _LISTINGS = (
     EventType.LISTED_ASSET,
     EventType.LISTED_INSTRUMENT,
@@ -88,7 +89,8 @@ class Entry:
         self._own = Session(b"", 0)  # what entry itself asks of the shards, to know which are there
         self._touched: dict[bytes, Session] = {}
         self._links: dict[Any, tuple[Session, Link]] = {}  # by socket
-        self._begun_s = time.monotonic()
+        self._begun_s = self._looked_s = time.monotonic()
+        self._clock_s = 0.0  # of the links: stands while this process does, whose own pause is nobody's silence
         self._ready = False
 
     # --- from clients -----------------------------------------------------------------------------------------------
@@ -354,7 +356,7 @@ class Entry:
 
     def turn(self, is_ending: bool) -> bool:
         """One round; whether there was anything."""
-        now_s = time.monotonic()
+        now_s = self._clock_s
         taken = 0 if is_ending else self.take(now_s)
         ready = [socket for socket, _ in self._poller.poll(0)]
         heard = self.answers(now_s, ready)
@@ -370,6 +372,15 @@ class Entry:
 
     def look(self, now_s: float) -> None:
         """Which shards are there; whose answers do not come; what is to be asked again."""
+        self._clock_s += min(now_s - self._looked_s, TICK_MOST_S)
+        self._looked_s = now_s
+        self._look_at_links(self._clock_s)
+        self.transfers.look(now_s)
+        if now_s - self._assets_s > ASSETS_S:
+            self._assets_s = now_s
+            self._even_assets(self._clock_s)
+
+    def _look_at_links(self, now_s: float) -> None:
         for shard in range(self.shards.count):
             self._link(self._own, shard, now_s)
         for session in [self._own, *self._sessions.values()]:
@@ -382,10 +393,6 @@ class Entry:
                     self._touched[session.identity] = session
                     if session.guard is not None:
                         self._link(session, link.shard, now_s)
-        self.transfers.look(now_s)
-        if now_s - self._assets_s > ASSETS_S:
-            self._assets_s = now_s
-            self._even_assets(now_s)
 
     def _even_assets(self, now_s: float) -> None:
         """A shard that was away while an asset was listed lists it, too: ids are the same everywhere."""

@@ -10,7 +10,7 @@ from config.errors import ConfigError
 from ops.output import print_json
 
 # What this version measures, by name.
-NAMES = ("core", "ring", "hop", "latency", "recovery", "attacks", "standby", "sinks")
+NAMES = ("core", "ring", "hop", "latency", "recovery", "attacks", "standby", "scale", "sinks")
 ASKED_FOR = ("sinks",)  # these only by name: they need outside servers
 # Tables of `core`.
 PARTS = ("yardstick", "flows", "standing", "starting", "budget")
