@@ -60,12 +60,13 @@ class Asked:
             return np.empty(0, EVENT)
         if not self.for_all:
             return np.concatenate([events for _, events in self.parts])
-        return merged([np.concatenate([e for s, e in self.parts if s == shard]) for shard, _ in _first_of(self.parts)])
+        by_shard = {shard: [events for one, events in self.parts if one == shard] for shard, _ in self.parts}
+        return merged([np.concatenate(by_shard[shard]) for shard in sorted(by_shard)], is_whole=not self.refused)
 
     def frames_of_refused(self, session: int) -> list[bytes]:
         """The refusals in the form that was asked in."""
         frames: list[bytes] = []
-        for commands, reason in self.refused:
+        for commands, reason in self.refused[:1] if self.for_all else self.refused:
             if self.form:
                 frames.append(refused_records(commands, session, reason))
             else:
@@ -73,20 +74,21 @@ class Asked:
         return frames
 
 
-def _first_of(parts: list[tuple[int, np.ndarray]]) -> list[tuple[int, np.ndarray]]:
-    return list({shard: (shard, events) for shard, events in reversed(parts)}.values())[::-1]
-
-
 # Of several refusals the one that says most; the others only say that this shard does not know what is meant.
 _VAGUE = (Reason.UNKNOWN_ACCOUNT, Reason.UNKNOWN_ORDER, Reason.UNKNOWN_SYMBOL)
 
 
-def merged(answers: list[np.ndarray]) -> np.ndarray:
+def merged(answers: list[np.ndarray], is_whole: bool = True) -> np.ndarray:
     """The answers of all shards to one command as one: what any of them did; a refusal only where none did anything.
 
-    Of the last events of the shards only the very last is one: it ends the command.
+    Of the last events of the shards only the very last is one: it ends the command. Not whole: a shard did not take it,
+    so what ends it is that refusal, and who asked sends it again.
     """
     did = [events for events in answers if not (events["type"] == EventType.REJECTED).all()]
+    if not is_whole:
+        whole = np.concatenate([np.empty(0, EVENT), *did])
+        whole["flags"] &= ~np.uint8(FLAG_LAST)
+        return whole
     if not did:
         ranked = sorted(answers, key=lambda events: int(events["reason"][-1]) in _VAGUE)
         return ranked[0]

@@ -283,7 +283,7 @@ class Entry:
         return len(found)
 
     def _loose(self, session: Session, events: np.ndarray) -> None:
-        session.frames += self._told(events, session.form, session.number)
+        session.frames += self._told(events, session.form, session.number | BINARY)
 
     def _lost(self, session: Session, link: Link, lost: LinkLost) -> None:
         """What was under way there may or may not have been taken: the client is told, and that it must ask anew."""
@@ -317,8 +317,10 @@ class Entry:
         while session.waiting and session.waiting[0].is_done():
             asked = session.waiting.popleft()
             asked.is_told = True
-            session.frames += asked.frames_of_refused(LANE << 24 | asked.number | BINARY)
-            session.frames += self._told(asked.events(), asked.form, asked.number)
+            # Of a session that was lost nothing counts as answered: its client asks again, from the oldest on.
+            number = asked.number | BINARY if asked.number == session.number else 0
+            session.frames += self._told(asked.events(), asked.form, number)
+            session.frames += asked.frames_of_refused(LANE << 24 | number)
 
     def _told(self, events: np.ndarray, form: int, number: int) -> list[bytes]:
         """Events (of outside; `session` says whether they answer this client) as frames."""
@@ -329,7 +331,7 @@ class Entry:
             self.routing.listed()
         if form == BINARY:
             told = np.array(events).view(EVENT)
-            told["session"] = LANE << 24 | told["session"] * np.uint32(number | BINARY)
+            told["session"] = LANE << 24 | told["session"] * np.uint32(number)
             fill_checksums(told)
             return [told.tobytes()]
         if int(events["symbol"].max(initial=0, where=events["symbol"] != NO_SYMBOL)) >= len(

@@ -32,7 +32,7 @@ def fund(running: Exchange) -> None:
         for account in range(1, ACCOUNTS + 1):
             for number, (asset, amount) in enumerate(FUNDS.items(), 1):
                 for shard in range(running.shards):
-                    paid = {"asset": asset, "amount": amount, "client_id": number, "shard": shard}
+                    paid = {"asset": asset, "amount": amount, "client_id": number, "shard": shard, "ts_ns": 1}
                     client.send(op="deposit", account=account, **paid)
         want = ACCOUNTS * len(FUNDS) * running.shards
 
