@@ -153,7 +153,7 @@ class Entry:
         if now_s - session.pinged_s > silent_ms / 4000:
             session.pinged_s = now_s
             for link in session.links.values():
-                link.ping()
+                link.probe(now_s)
 
     def _frame(self, session: Session, frame: bytes, now_s: float) -> None:
         try:
@@ -278,6 +278,8 @@ class Entry:
                     self._loose(session, events)
             except LinkLost as lost:
                 self._lost(session, link, lost)
+                if session.guard is not None:
+                    self._link(session, link.shard, now_s)
             if link.held:
                 session.held.add(link.shard)
         return len(found)

@@ -62,9 +62,11 @@ class Link:
         self.held = False
         self._put(orjson.dumps(said))
 
-    def ping(self) -> None:
-        """Be heard there."""
-        self._put(b'{"op":"ping"}')
+    def probe(self, now_s: float) -> None:
+        """Be heard there, and see whether it still is the same; what is held stays so."""
+        held = self.held
+        self.hello(now_s)
+        self.held = held
 
     def _put(self, frame: bytes) -> bool:
         try:
@@ -188,12 +190,11 @@ class Link:
             raise LinkLost(f"shard {self.shard}: its order entry is away")
         if self._probed_s is not None and now_s - self._probed_s > AWAY_S:
             raise LinkLost(f"shard {self.shard}: its order entry has not answered for {AWAY_S:g} s")
-        waits = self.pending or self.guard is not None or self.watched
+        # Not for a guard: only what its client sends may keep that one heard.
+        waits = self.pending or self.watched
         if self.session and waits and now_s - max(self._heard_s, self._asked_s) > PROBE_S:
-            held = self.held
-            self.hello(now_s)
-            self.held = held
-            self._probed_s = self._probed_s or now_s
+            self.probe(now_s)
+            self._probed_s = now_s if self._probed_s is None else self._probed_s
 
     def close(self) -> None:
         """Let go of the socket, and of what it had not sent."""

@@ -227,27 +227,28 @@ def test_while_a_shard_stands_still_the_others_trade_and_its_orders_are_refused_
 ) -> None:
     for shard in (0, 1):
         client.ask(op="deposit", account=70, asset="USDT", amount="10000", client_id=1 + shard, shard=shard)
+    other = TextClient(running.endpoint)
+    assert other.ask(**order(70, 3, "ETH-USDT"))["type"] == "accepted"  # so the way there is open
     supervisor = orjson.loads((running.folder(1) / "run.json").read_bytes())["supervisor"]["pid"]
     pids = [supervisor, *(running.pid_in(1, name) for name in ("engine", "replica", "entry"))]
     with standing_still(pids[0]), standing_still(pids[1]), standing_still(pids[2]), standing_still(pids[3]):
-        with text_client(running.endpoint) as other:
-            other.send(**order(70, 3, "ETH-USDT"))  # nobody knows of this one
-            answered = client.ask(**order(70, 4, "BTC-USDT"))
-            assert answered["type"] == "accepted"
+        other.send(**order(70, 4, "ETH-USDT"))  # nobody knows of this one
+        assert client.ask(**order(70, 5, "BTC-USDT"))["type"] == "accepted"
 
-            def told() -> bool:
-                other.listen(100)
-                return any("not known whether" in one.get("error", "") for one in other.heard)
+        def told() -> bool:
+            other.listen(100)
+            return any("not known whether" in one.get("error", "") for one in other.heard)
 
-            eventually(told, "that it is not known whether the order was taken")
-            assert other.ask(**order(70, 5, "ETH-USDT"))["reason"] == "overloaded"
+        eventually(told, "that it is not known whether the order was taken")
+        assert other.ask(**order(70, 10, "ETH-USDT"))["reason"] == "overloaded"
         assert client.ask(**order(70, 6, "ETH-USDT"))["reason"] == "overloaded"
         assert client.ask(**order(70, 7, "BTC-USDT"))["type"] == "accepted"
     eventually(lambda: client.ask(**order(70, 8, "ETH-USDT"))["type"] == "accepted", "the shard is back")
-    again = client.ask(**order(70, 3, "ETH-USDT"))
+    again = other.ask(**order(70, 4, "ETH-USDT"))
+    other.close()
     assert again["type"] == "accepted" or again["reason"] == "duplicate_client_id", "sent again it happens once"
     running.settled()
-    placed = [one for one in running.report("query", "orders", "70")["orders"] if one["client_id"] == 3]
+    placed = [one for one in running.report("query", "orders", "70")["orders"] if one["client_id"] == 4]
     assert len(placed) == 1
     running.reconciled()
 
