@@ -7,6 +7,7 @@ answer that is held back is held back with it.
 import numpy as np
 
 from engine.entry.frames import refused_json, refused_records
+from ops.shards.records import joined
 from ringbuf.codes import FLAG_LAST, EventType, Reason
 from ringbuf.records import EVENT
 
@@ -59,9 +60,9 @@ class Asked:
         if not self.parts:
             return np.empty(0, EVENT)
         if not self.for_all:
-            return np.concatenate([events for _, events in self.parts])
+            return joined([events for _, events in self.parts])
         by_shard = {shard: [events for one, events in self.parts if one == shard] for shard, _ in self.parts}
-        return merged([np.concatenate(by_shard[shard]) for shard in sorted(by_shard)], is_whole=not self.refused)
+        return merged([joined(by_shard[shard]) for shard in sorted(by_shard)], is_whole=not self.refused)
 
     def frames_of_refused(self, session: int) -> list[bytes]:
         """The refusals in the form that was asked in."""
@@ -86,13 +87,13 @@ def merged(answers: list[np.ndarray], is_whole: bool = True) -> np.ndarray:
     """
     did = [events for events in answers if not (events["type"] == EventType.REJECTED).all()]
     if not is_whole:
-        whole = np.concatenate([np.empty(0, EVENT), *did])
+        whole = joined([np.empty(0, EVENT), *did])
         whole["flags"] &= ~np.uint8(FLAG_LAST)
         return whole
     if not did:
         ranked = sorted(answers, key=lambda events: int(events["reason"][-1]) in _VAGUE)
         return ranked[0]
-    whole = np.concatenate(did)
+    whole = joined(did)
     whole["flags"] &= ~np.uint8(FLAG_LAST)
     whole["flags"][-1] |= FLAG_LAST
     return whole

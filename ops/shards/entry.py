@@ -30,6 +30,7 @@ from ops.shards.layout import port_base_of
 from ops.shards.link import LANE, Link, LinkLost
 from ops.shards.listings import Listings, differing
 from ops.shards.outside import OutsideError, live
+from ops.shards.records import copy_of, selected
 from ops.shards.routing import ALL, Routing, runs
 from ops.shards.run import ShardsContext
 from ops.shards.session import Session
@@ -246,7 +247,7 @@ class Entry:
             asked = Asked(form, session.number, for_all)
             session.waiting.append(asked)
             for shard in range(self.shards.count) if for_all else np.unique(shards).tolist():
-                self._pass(session, asked, part if for_all else part[shards == shard], shard, named, now_s)
+                self._pass(session, asked, part if for_all else selected(part, shards == shard), shard, named, now_s)
 
     def _pass(
         self, session: Session, asked: Asked, commands: np.ndarray, shard: int, named: bool, now_s: float
@@ -332,7 +333,7 @@ class Entry:
             self.listings.refresh()
             self.routing.listed()
         if form == BINARY:
-            told = np.array(events).view(EVENT)
+            told = copy_of(events).view(EVENT)
             told["session"] = LANE << 24 | told["session"] * np.uint32(number)
             fill_checksums(told)
             return [told.tobytes()]

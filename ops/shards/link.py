@@ -12,7 +12,7 @@ import zmq
 
 from ops.shards.asked import Asked
 from ops.shards.layout import CLIENT_ID_STEP, Shards
-from ops.shards.records import commands_inside, events_outside
+from ops.shards.records import commands_inside, events_outside, selected
 from ringbuf.codes import FLAG_LAST, Reason
 from ringbuf.records import EVENT, RECORD_SIZE
 
@@ -134,7 +134,7 @@ class Link:
         if refused.any():
             for one in events[refused]:
                 self._refused(one)
-            events = events[~refused]
+            events = selected(events, ~refused)
         if not len(events):
             return []
         own = events["session"] == self.session
