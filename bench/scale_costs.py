@@ -1,4 +1,10 @@
-"""CPU time that each process of an exchange of two shards uses for a command, from a real one under a recorded flow."""
+"""CPU time that each process of an exchange of two shards uses for a command, from a real one that has plenty to do.
+
+In full batches, as costs a command are only then: at a trickle each process is woken for every few events, and that is
+what it costs. What is inside a shard is measured on one shard that is fed through shared memory as fast as it goes;
+what commands pass on their way in and out, with binary messages of MESSAGE commands through the one entry, and a
+subscriber that wants all messages.
+"""
 
 import json
 import random
@@ -10,10 +16,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import orjson
 import zmq
 
+from client.python import commands as ask
+from client.python.entry_client import EntryClient
 from ops.demo.place import free_port_base
+from ringbuf.codes import Side, Stp
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARDS = 2
@@ -21,12 +31,13 @@ SYMBOLS, ACCOUNTS = 8, 64
 COMMANDS, COMMANDS_QUICK = 120_000, 12_000
 TRANSFERS, TRANSFERS_QUICK = 2_000, 200
 SEED = 7
+MESSAGE, UNDER_WAY = 64, 4  # fewer commands of an account under way than a shard's window of client ids remembers
+FIRST_ID_INSIDE, FIRST_ID_OUTSIDE = 100, 10_000_000
 _FUNDS = "1000000000"
-_OUTSIDE = ("entry", "feed")
 # In a shard, by process; each has a core of its own where there are enough.
 _INSIDE = (
     *("engine", "journal", "replica", "orders", "balances"),
-    *("marketdata", "publisher", "settlement", "risk", "entry"),
+    *("marketdata", "publisher", "settlement", "risk"),
 )
 
 
@@ -43,37 +54,53 @@ def measure(quick: bool, tell: Callable[[str], None]) -> dict[str, Any]:
 
 
 def _measured(host: "_Host", count: int, moves: int, tell: Callable[[str], None]) -> dict[str, Any]:
-    host.verb(
-        "up", "--detach", "--shards", str(SHARDS), "--port-base", str(host.base), "--instruments", host.instruments
-    )
+    more = ("--port-base", str(host.base), "--instruments", host.instruments)
+    host.verb("up", "--detach", "--shards", str(SHARDS), *more)
     client = _Client(host.base)
     client.all(_deposits(), "deposited")
+    stages = {}
     flow = host.folder / "flow.jsonl"
     flow.write_bytes(b"".join(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE) for line in _flow(count)))
+    used = host.used(lambda: host.feed_inside(flow))
+    for name in _INSIDE:
+        stages[f"shard: {name}"] = used[f"0/{name}"] // count
     subscriber = _Subscriber(host.base)
-    before = host.cpu_ns()
-    host.verb("feed", str(flow))
-    host.settle()
-    after = host.cpu_ns()
+    used = host.used(lambda: _through_entry(host.base, count))
     subscriber.close()
-    # A shard has half of the commands; every stage of it is per command that the shard takes.
-    stages = {
-        f"shard: {name}": sum(_used(before, after, f"{k}/{name}") for k in range(SHARDS)) // count for name in _INSIDE
-    }
-    stages |= {f"outside: {name}": _used(before, after, name) // count for name in _OUTSIDE}
-    before = host.cpu_ns()
-    client.all(_transfers(moves), "transferred")
-    host.settle()
-    after = host.cpu_ns()
-    stages["outside: transfers, a transfer"] = _used(before, after, "transfers") // moves
+    stages["shard: entry"] = sum(used[f"{shard}/entry"] for shard in range(SHARDS)) // count
+    stages |= {f"outside: {name}": used[name] // count for name in ("entry", "feed")}
+    used = host.used(lambda: client.all(_transfers(moves), "transferred"))
+    stages["outside: transfers, a transfer"] = used["transfers"] // moves
     client.close()
     for name, ns in stages.items():
         tell(f"scale, {name:<32} {ns:>8,} ns of CPU")
     return {"stages": stages, "commands": count}
 
 
-def _used(before: dict[str, int], after: dict[str, int], name: str) -> int:
-    return after[name] - before[name]
+def _through_entry(base: int, count: int) -> None:
+    """Orders in binary messages of MESSAGE, UNDER_WAY of them at once, until all are answered. Raises RuntimeError."""
+    rng = random.Random(SEED)
+    client = EntryClient(f"tcp://127.0.0.1:{base}")
+    owed = answered = sent = 0
+    ids = dict.fromkeys(range(1, ACCOUNTS + 1), FIRST_ID_OUTSIDE)
+    while answered < count:
+        while owed < MESSAGE * UNDER_WAY and sent < count:
+            orders = []
+            for _ in range(MESSAGE):
+                account = rng.randint(1, ACCOUNTS)
+                ids[account] += 1
+                side = Side.SELL if rng.random() < 0.5 else Side.BUY
+                price = 10_000 + (1 if side else -1) * rng.randint(-20, 20)
+                symbol, qty = rng.randrange(SYMBOLS), rng.randint(1, 9)
+                orders.append(ask.place(account, ids[account], symbol, side, qty, price_ticks=price, stp=Stp.NONE))
+            owed += client.send(np.concatenate(orders))
+            sent += MESSAGE
+        events = client.receive(20_000)
+        if not len(events) or (events["seq"] == 0).any():
+            raise RuntimeError("no answer within 20 s, or a refusal by entry")
+        done = client.own_answers(events)
+        owed, answered = owed - done, answered + done
+    client.close()
 
 
 def _deposits() -> Iterator[dict[str, Any]]:
@@ -85,19 +112,19 @@ def _deposits() -> Iterator[dict[str, Any]]:
 
 
 def _flow(count: int) -> Iterator[dict[str, Any]]:
-    """Orders around one price, two fifths of them cancelled again, a fifth of them trade."""
+    """Orders around one price on the first shard's symbols; two fifths are cancels."""
     rng = random.Random(SEED)
-    ids = dict.fromkeys(range(1, ACCOUNTS + 1), 2)
+    ids = dict.fromkeys(range(1, ACCOUNTS + 1), FIRST_ID_INSIDE)
     for _ in range(count):
         account = rng.randint(1, ACCOUNTS)
         ids[account] += 1
         body: dict[str, Any] = {"account": account, "client_id": ids[account]}
-        if rng.random() < 0.4 and ids[account] > 12:
+        if rng.random() < 0.4 and ids[account] > FIRST_ID_INSIDE + 10:
             yield body | {"op": "cancel", "orig_client_id": ids[account] - rng.randint(1, 8)}
             continue
         is_sell = rng.random() < 0.5
         price = 10_000 + (1 if is_sell else -1) * rng.randint(-3, 40)
-        terms = {"op": "place", "symbol": f"S{rng.randrange(SYMBOLS)}", "side": "sell" if is_sell else "buy"}
+        terms = {"op": "place", "symbol": f"S{rng.randrange(0, SYMBOLS, SHARDS)}", "side": "sell" if is_sell else "buy"}
         yield body | terms | {"type": "limit", "price": str(price), "qty": str(rng.randint(1, 9)), "stp": "none"}
 
 
@@ -180,14 +207,35 @@ class _Host:
         path.write_text("".join(rows))
         self.instruments = str(path)
 
-    def verb(self, verb: str, *words: str) -> dict[str, Any]:
+    def verb(self, verb: str, *words: str, folder: Path | None = None) -> dict[str, Any]:
         """The JSON object of a verb. Raises RuntimeError where it does not end well."""
-        command = [sys.executable, "-m", "ops.cli", verb, *words, "--data", str(self.folder / "data"), "--json"]
+        command = [
+            sys.executable,
+            "-m",
+            "ops.cli",
+            verb,
+            *words,
+            "--data",
+            str(folder or self.folder / "data"),
+            "--json",
+        ]
         done = subprocess.run([*command, "--name", self.name], cwd=ROOT, capture_output=True, text=True, check=False)
         if done.returncode:
             raise RuntimeError(f"{verb} ended with {done.returncode}: {done.stderr[-500:]}")
         found: dict[str, Any] = json.loads(done.stdout)
         return found
+
+    def feed_inside(self, flow: Path) -> None:
+        """A flow through shared memory into the first shard."""
+        self.verb("feed", str(flow), "--via", "shm", folder=self.folder / "data" / "shard-0")
+
+    def used(self, work: Callable[[], None]) -> dict[str, int]:
+        """CPU time of every process for this work, until all have caught up; ns."""
+        self.settle()
+        before = self.cpu_ns()
+        work()
+        self.settle()
+        return {name: ns - before[name] for name, ns in self.cpu_ns().items()}
 
     def settle(self) -> None:
         """Until every consumer has caught up."""

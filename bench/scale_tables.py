@@ -11,8 +11,8 @@ def scale(figures: dict[str, Any]) -> str:
     stages = "\n".join(f"| {name} | {ns:,} |" for name, ns in figures["stages"].items())
     rows = "\n".join(_row(row) for row in figures["rows"])
     return (
-        f"Measured over {figures['measured_commands']:,} commands through the one entry of two shards, CPU time of all "
-        f"threads of a process:\n\n| stage | ns a command |\n|---|---|\n{stages}\n\n"
+        f"Measured over {figures['measured_commands']:,} commands, CPU time of all threads, in full batches; the "
+        f"entries and the feed with a subscriber to everything:\n\n| stage | ns a command |\n|---|---|\n{stages}\n\n"
         f"A shard's slowest process is `{costs['slowest']}`: {costs['shard_ns']:,} ns, so a shard takes "
         f"{_per_s(10**9 // costs['shard_ns'])} commands/s; the entry of all passes on "
         f"{_per_s(10**9 // costs['entry_ns'])}, the feed of all {_per_s(10**9 // costs['feed_ns'])}.\n\n"

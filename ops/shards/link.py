@@ -18,6 +18,7 @@ from ringbuf.records import EVENT, RECORD_SIZE
 
 LANE = 1  # order entry's command lane on every shard: the top byte of its sessions
 QUEUE = 100_000
+FRAMES = 4096  # taken in one go, about
 PROBE_S = 0.5  # an answer owed so long: is the session still known there?
 AWAY_S = 5.0  # not even that answered for so long: the shard is away
 GREET_S = 1.0  # how long the first commands wait for the shard's hello
@@ -99,17 +100,28 @@ class Link:
     def receive(self, now_s: float) -> list[np.ndarray]:
         """Take what has come: answers go to who asked; events for nobody's asking are returned. Raises LinkLost."""
         loose: list[np.ndarray] = []
-        while True:
+        records: list[bytes] = []  # a frame an event: all that are there are taken as one
+        for frame in self._frames(now_s):
+            if frame and len(frame) % RECORD_SIZE == 0:
+                records.append(frame)
+                continue
+            if records:
+                loose += self._records(np.frombuffer(b"".join(records), EVENT))
+                records = []
+            self._notice(orjson.loads(frame))
+        if records:
+            loose += self._records(np.frombuffer(b"".join(records), EVENT))
+        return loose
+
+    def _frames(self, now_s: float) -> list[bytes]:
+        frames: list[bytes] = []
+        while len(frames) < FRAMES:
             try:
-                frames = self.socket.recv_multipart(zmq.NOBLOCK)
+                frames += self.socket.recv_multipart(zmq.NOBLOCK)
             except zmq.Again:
-                return loose
+                break
             self._heard_s, self._probed_s = now_s, None
-            for frame in frames:
-                if frame and len(frame) % RECORD_SIZE == 0:
-                    loose += self._records(np.frombuffer(frame, EVENT))
-                else:
-                    self._notice(orjson.loads(frame))
+        return frames
 
     def _notice(self, notice: dict[str, object]) -> None:
         if notice.get("op") != "hello":
