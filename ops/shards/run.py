@@ -76,12 +76,9 @@ def start(
     with plan.locked():
         shards = open_shards(data, wanted)
         refuse_what_all_would_share(plan.settings)
+        refuse_what_forgets(plan.settings)
         refuse_too_few_ports(plan.port_base, shards.count)
         refuse_used_ports(plan)
-        if plan.settings.engine.durability == "memory":
-            raise ConfigError(
-                "engine.durability", "expected journal or fsync with shards: a transfer outlives its shard"
-            )
         specs = [ShardSpec(name_of("shard", k), "ops.shards.run:serve_shard", 1, shard=k) for k in range(shards.count)]
         try:
             with signals.blocked(SIGNALS):
