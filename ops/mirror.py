@@ -6,7 +6,8 @@ from typing import Any
 
 from config.errors import ConfigError
 from consumers.journal.reader import JournalReader
-from consumers.mirror.topic import TopicAway, epoch_of, place_of
+from consumers.mirror.place import keep, place_of, shown
+from consumers.mirror.topic import TopicAway, epoch_of
 from consumers.replication.term import MIRROR, PRIMARY, TermError, read_term, update_term
 from consumers.source import SourceError
 from ops.pipeline import Plan, refuse_used_ports, serve
@@ -30,7 +31,8 @@ def mirror(plan: Plan, source: str, wanted: Sequence[str], ready: Callable[[dict
                 raise ConfigError("--data", f"expected an empty directory or a mirror's, not that of a {term.role}")
             found = epoch or epoch_of(place)
             refuse_used_ports(plan)
-            update_term(plan.data, lambda term: replace(term, role=MIRROR, where=source))
+            update_term(plan.data, lambda term: replace(term, role=MIRROR, where=shown(place)))
+            keep(plan.data, source)
         except (TopicAway, SourceError, TermError) as error:
             raise StartFailed(str(error)) from error
         names = {"journal", *wanted}

@@ -93,9 +93,13 @@ class Plan:
             port_base=self.port_base,
             instruments=str(self.instruments.resolve()),
             config=str(self.config.resolve()) if self.config else "",
-            settings=dataclasses.asdict(dataclasses.replace(self.settings, sinks=())),  # their URLs hold passwords
+            settings=dataclasses.asdict(self.told_settings()),
             supervisor=ProcessRow(pid=os.getpid(), start=process_start(os.getpid())),
         )
+
+    def told_settings(self) -> Settings:
+        """The settings but for the URLs that may hold passwords."""
+        return dataclasses.replace(self.settings, sinks=(), entry=dataclasses.replace(self.settings.entry, kafka=""))
 
     def processes(self) -> tuple[ProcessSpec, ...]:
         """Every process that it has."""

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from consumers.mirror.topic import TopicAway, TopicSource, place_of
-from consumers.replication.term import read_term
+from consumers.mirror.place import kept
+from consumers.mirror.topic import TopicAway, TopicSource
 from consumers.runtime import AGAIN_S, FAILURES, attach_ring, exit_code
 from ringbuf.cursor import Cursor, CursorSource, CursorState
 from ringbuf.ring import Ring
@@ -36,7 +36,7 @@ class Mirror:
     """The ring's one writer here."""
 
     def __init__(self, context: "Context") -> None:
-        self._place = place_of(read_term(context.data).where)
+        self._place = kept(context.data)
         self._epoch = context.epoch
         self._ring: Ring = attach_ring(context.name)
         self._cursor: Cursor = self._ring.cursor(NAME, sequence=self._ring.published)

@@ -7,12 +7,11 @@ any number of partitions. Only committed records are read; what stands there twi
 import heapq
 import logging
 import time
-from typing import TYPE_CHECKING, Any, NamedTuple
-from urllib.parse import parse_qsl, urlsplit
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from config.errors import ConfigError
+from config.kafka_url import TopicPlace
 from consumers.journal.checks import good_prefix, what_is_wrong, whole_commands
 from consumers.source import SourceError
 from ringbuf.cursor import CursorSource
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-PREFIX = "matchline"
 ASK_S = 5.0
 PIECE = 2000  # messages asked for at once
 AHEAD_MAX = 1 << 17  # records of one partition that wait for another's, at most
@@ -33,23 +31,7 @@ class TopicAway(Exception):
     """The broker can't be had just now, or the topic is not there yet."""
 
 
-class Place(NamedTuple):
-    """servers: as Kafka's `bootstrap.servers`. topic: of the events."""
-
-    servers: str
-    topic: str
-
-
-def place_of(url: str) -> Place:
-    """kafka://host:port[,host:port][?topic_prefix=NAME]. Raises ConfigError."""
-    parts = urlsplit(url)
-    asked = dict(parse_qsl(parts.query, keep_blank_values=True))
-    if parts.scheme != "kafka" or not parts.netloc or parts.path not in ("", "/") or set(asked) - {"topic_prefix"}:
-        raise ConfigError("--from", f"expected kafka://HOST:PORT[,HOST:PORT…][?topic_prefix=NAME], not {url!r}")
-    return Place(parts.netloc, f"{asked.get('topic_prefix', PREFIX)}.events")
-
-
-def epoch_of(place: Place) -> int:
+def epoch_of(place: TopicPlace) -> int:
     """The history that the topic's first record is of. Raises TopicAway, SourceError."""
     reader = TopicReader(place)
     try:
@@ -90,14 +72,14 @@ def seq_in(message: "ck.Message") -> int:
 class TopicReader:
     """One connection to all partitions of a topic. Raises TopicAway where there is none."""
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: TopicPlace) -> None:
         import confluent_kafka as ck
 
         self._ck = ck
         self._topic = place.topic
         self._consumer = ck.Consumer(
             {
-                "bootstrap.servers": place.servers,
+                **place.client,
                 "group.id": "matchline-mirror",  # needed, not used: nothing is committed
                 "enable.auto.commit": False,
                 "auto.offset.reset": "earliest",
@@ -175,7 +157,7 @@ class TopicSource:
 
     kind = CursorSource.TOPIC
 
-    def __init__(self, place: Place, epoch: int, position: int) -> None:
+    def __init__(self, place: TopicPlace, epoch: int, position: int) -> None:
         self._epoch = epoch
         self._expected = position + 1
         self._reader = TopicReader(place)

@@ -9,17 +9,15 @@ The topic has one partition: commands have one order. Who may write to it may ac
 
 import logging
 from collections import deque
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
 import orjson
 
 from config.catalog import Catalog
-from config.errors import ConfigError
 from config.json_commands import LISTING_OPS, decode_all
+from config.kafka_url import TopicPlace, read_kafka_url, topic_name
 from consumers.journal.format import JournalError
 from consumers.journal.reader import JournalReader
 from consumers.own_lane import OwnLane
@@ -44,22 +42,10 @@ PAIRS = 64  # kept: older ones than the oldest command that a crash could take b
 ASK_S = 5.0
 
 
-@dataclass(frozen=True)
-class Place:
-    """Where the topic is."""
-
-    servers: str
-    topic: str
-
-
-def place_of(url: str) -> Place:
-    """kafka://host:port[,host:port][?topic=NAME]. Raises ConfigError."""
-    parts = urlsplit(url)
-    asked = parse_qs(parts.query, keep_blank_values=True)
-    unknown = sorted(set(asked) - {"topic"})
-    if parts.scheme != "kafka" or not parts.netloc or parts.path not in ("", "/") or unknown:
-        raise ConfigError("entry.kafka", f"expected kafka://HOST:PORT[,HOST:PORT…][?topic=NAME], not {url!r}")
-    return Place(parts.netloc, asked.get("topic", [TOPIC])[0])
+def place_of(url: str) -> TopicPlace:
+    """kafka://host:port[,host:port][?topic=NAME&…]. Raises ConfigError."""
+    client, options = read_kafka_url(url, "entry.kafka", {"topic"})
+    return TopicPlace(client, topic_name("entry.kafka", "topic", options.get("topic", TOPIC)))
 
 
 class Pairs:
@@ -147,7 +133,7 @@ class KafkaEntry:
 
         consumer = ck.Consumer(
             {
-                "bootstrap.servers": self._place.servers,
+                **self._place.client,
                 "group.id": GROUP,
                 "enable.auto.commit": False,
                 "auto.offset.reset": "error",

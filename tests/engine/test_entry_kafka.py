@@ -138,7 +138,10 @@ def test_a_pair_is_found_for_every_count_that_a_crash_can_go_back_to(tmp_path: P
     assert other.before(100) is None
 
 
-@pytest.mark.parametrize("url", ["http://x:1", "kafka://", "kafka://h:1/path", "kafka://h:1?topics=a"])
+@pytest.mark.parametrize(
+    "url", ["http://x:1", "kafka://", "kafka://h:1/path", "kafka://h:1?topics=a", "kafka://me:hidden@h:1"]
+)
 def test_a_url_that_is_none_is_refused_by_name(url: str) -> None:
-    with pytest.raises(ConfigError, match="entry.kafka"):
+    with pytest.raises(ConfigError, match="entry.kafka") as refused:
         place_of(url)
+    assert "hidden" not in str(refused.value)

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from config.errors import ConfigError
-from consumers.mirror.topic import Place, TopicAway, TopicSource, epoch_of, place_of
+from config.kafka_url import TopicPlace
+from consumers.mirror.topic import TopicAway, TopicSource, epoch_of
 from consumers.source import SourceError
 from tests.consumers.journal_files import EPOCH, make_events
 from tests.consumers.sinks.matrix import wanted
@@ -27,6 +27,10 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[kafka.Kafka]:
     server.stop()
 
 
+def at(broker: kafka.Kafka, topic: str) -> TopicPlace:
+    return TopicPlace({"bootstrap.servers": broker.address}, topic)
+
+
 class Topic:
     """A topic of this test's own, and what writes to it."""
 
@@ -34,7 +38,7 @@ class Topic:
         import confluent_kafka as ck
         from confluent_kafka.admin import NewTopic
 
-        self.place = Place(broker.address, f"{name}.events")
+        self.place = at(broker, f"{name}.events")
         self._partitions = partitions
         admin = broker.connect()
         for done in admin.create_topics([NewTopic(self.place.topic, partitions, 1)]).values():
@@ -160,12 +164,6 @@ def test_another_history_another_form_and_a_flipped_bit_are_named(broker: kafka.
 
 def test_what_is_not_there_is_away(broker: kafka.Kafka, tmp_path: Path) -> None:
     with pytest.raises(TopicAway, match="nowhere"):
-        TopicSource(Place(broker.address, "nowhere"), EPOCH, 0)
+        TopicSource(at(broker, "nowhere"), EPOCH, 0)
     with pytest.raises(TopicAway, match="no events yet"):
         epoch_of(Topic(broker, "empty").place)
-
-
-@pytest.mark.parametrize("url", ["tcp://h:1", "kafka://", "kafka://h:1/x", "kafka://h:1?topic=a"])
-def test_a_url_that_is_none_is_refused_by_name(url: str) -> None:
-    with pytest.raises(ConfigError, match="--from"):
-        place_of(url)

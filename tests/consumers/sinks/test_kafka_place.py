@@ -41,7 +41,7 @@ def test_options_of_the_client_are_passed_on() -> None:
         ("kafka://me:hidden@h:1", "sasl.username"),
         ("kafka://h:1?topic_prefix=a/b", "topic_prefix"),
         ("kafka://h:1?topic_prefix", "expected kafka://"),
-        ("kafka://h:1?topics=a", "topics: expected of topic_prefix"),
+        ("kafka://h:1?topics=a", "topics: expected of partitions, replication, topic_prefix"),
         ("kafka://h:1?partitions=0", "partitions: expected 1 to"),
         ("kafka://h:1?partitions=many", "partitions: expected 1 to"),
         ("kafka://h:1?replication=-1", "replication: expected 1 to"),
