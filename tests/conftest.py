@@ -5,7 +5,7 @@ from collections.abc import Generator
 
 import pytest
 
-# What needs outside servers (tests/servers): run with MATCHLINE_SERVERS=1.
+# What needs outside servers (tests/servers): left out unless `--servers` or a path asks for it.
 ON_SERVERS = (
     "tests/servers/",
     "tests/consumers/mirror/",
@@ -18,15 +18,21 @@ ON_SERVERS = (
 LONGEST = ("tests/engine/test_bounds.py", "tests/e2e/", "tests/faults/", "tests/ops/")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """--servers."""
+    parser.addoption("--servers", action="store_true", help="only what needs outside servers")
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what needs servers where they were not asked for; of the rest the longest files begin first.
+    """Of tests on outside servers all or none, as was asked; of the rest the longest files begin first.
 
     Where files run side by side, nobody waits at the end for one of them then.
     """
-    if os.environ.get("MATCHLINE_SERVERS") != "1":
-        left_out = [item for item in items if item.nodeid.startswith(ON_SERVERS)]
+    asked = bool(config.getoption("servers"))
+    if asked or not any(str(given).startswith(ON_SERVERS) for given in config.args):
+        left_out = [item for item in items if item.nodeid.startswith(ON_SERVERS) != asked]
         config.hook.pytest_deselected(items=left_out)
-        items[:] = [item for item in items if not item.nodeid.startswith(ON_SERVERS)]
+        items[:] = [item for item in items if item.nodeid.startswith(ON_SERVERS) == asked]
     if config.getoption("numprocesses", default=None):
         items.sort(key=lambda item: not item.nodeid.startswith(LONGEST))
 

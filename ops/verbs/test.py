@@ -15,8 +15,9 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """--long and paths."""
+    """--long, --servers and paths."""
     parser.add_argument("--long", action="store_true", help="also the tests that take minutes")
+    parser.add_argument("--servers", action="store_true", help="those that start MariaDB, Kafka and others, alone")
     parser.add_argument("-k", dest="keyword", default=None, metavar="WORDS", help="only tests whose name has these")
     parser.add_argument("paths", nargs="*", help="files or folders (default: tests)")
 
@@ -27,6 +28,8 @@ def run(args: argparse.Namespace) -> int:
     if not args.paths and not args.keyword:  # all of it: files side by side, each in one process
         compile_kernels(PROCESSES, lambda line: print(line, file=sys.stderr))
         command += ["-n", str(len(os.sched_getaffinity(0)) + WAITING), "--dist", "loadfile", "--no-loadscope-reorder"]
+    if args.servers:
+        command.append("--servers")
     if args.long:
         command += ["-m", "long or not long"]
     if args.keyword:

@@ -13,16 +13,19 @@ from consumers.orders import store as orders
 from consumers.settlement import store as settlement
 from consumers.store import Store
 from consumers.stored import StoredConsumer
+from ringbuf.codes import EventType
 from tests.consumers.synthetic import Story, batches
 
 SEEDS = (1, 2, 3)
 
 
-def feed(consumer: StoredConsumer, story: Story, folder: Path, seed: int) -> StoredConsumer:
-    """Run the story through a consumer, reopening it now and then as after a crash."""
+def feed(
+    consumer: StoredConsumer, story: Story, folder: Path, seed: int, cut: list[np.ndarray] | None = None
+) -> StoredConsumer:
+    """Run the story through a consumer, in random batches or as `cut`, reopening it now and then as after a crash."""
     context = SimpleNamespace(data=folder, epoch=1, settings=Settings())
     consumer.open(context)
-    for i, batch in enumerate(batches(story.events, seed)):
+    for i, batch in enumerate(cut or batches(story.events, seed)):
         consumer.apply(batch)
         if i % 3 == 0:
             consumer.commit(int(batch["seq"][-1]))
@@ -110,6 +113,24 @@ def test_orders_fills_and_client_ids_are_what_a_plain_fold_says(seed: int, tmp_p
             assert found == ref, f"seed {seed}: account {account} client id {client_id}"
         assert orders.order(txn, tables, 10**9) is None
         assert orders.by_client_id(txn, tables, 1, 10**9) == (None, None)
+    made.close()
+
+
+def test_busts_that_come_alone_mark_their_fills(tmp_path: Path) -> None:
+    seed = SEEDS[0]
+    story = story_of(seed)
+    busts = np.flatnonzero(story.events["type"] == EventType.BUSTED)
+    cut = [part for part in np.split(story.events, np.unique(np.concatenate((busts, busts + 1)))) if len(part)]
+    assert sum(len(part) == 1 and part["type"][0] == EventType.BUSTED for part in cut) == len(busts) > 5
+    made = StoredConsumer("orders", orders.TABLES, lambda s, c: orders.OrderFold(s))
+    store = feed(made, story, tmp_path, seed, cut).store
+    tables = orders.OrderTables(store)
+    with store.read() as txn:
+        for order_id, plain in story.plain.orders.items():
+            row = orders.order(txn, tables, order_id)
+            assert row is not None and int(row["busted_lots"][0]) == plain["busted"]
+            found = [[int(f["seq"]), int(f["busted"]), int(f["maker"])] for f in orders.fills_of(txn, tables, row)]
+            assert found == plain["fills"], f"seed {seed}, order {order_id}"
     made.close()
 
 
