@@ -17,6 +17,7 @@ from ops.looking import Look
 from ops.run_file import PORTS, require_run
 from ringbuf.ring import Ring
 from ringbuf.shm import SHM_ROOT, unlink
+from tests import warm
 
 ROOT = Path(__file__).resolve().parents[1]
 INSTRUMENTS = ROOT / "config" / "instruments.toml"
@@ -101,9 +102,7 @@ class Pipeline:
 
     def verb(self, verb: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run a verb as a user types it."""
-        return subprocess.run(
-            self._command(verb, *arguments), cwd=ROOT, capture_output=True, text=True, timeout=300, check=False
-        )
+        return warm.run(self._command(verb, *arguments), cwd=ROOT, timeout=300)
 
     def _command(self, verb: str, *arguments: str) -> list[str]:
         given = ["--data", str(self.data), "--name", self.name]
@@ -120,7 +119,7 @@ class Pipeline:
 
     def popen(self, verb: str, *arguments: str) -> "subprocess.Popen[str]":
         """Start a verb."""
-        return subprocess.Popen(
+        return warm.popen(
             self._command(verb, *arguments), cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )
 
@@ -155,7 +154,7 @@ class Pipeline:
         """Only these processes, under a supervisor that is this one's child."""
         arguments = [self.name, str(self.data), str(self.config or ""), str(self.instruments), str(self.base)]
         command = [sys.executable, "-c", PROGRAM, *arguments, *processes]
-        self._supervisor = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+        self._supervisor = warm.popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
         assert self._supervisor.stdout is not None
         assert self._supervisor.stdout.readline() == "ready\n", "the processes did not start"
 

@@ -18,6 +18,7 @@ from ops.locks import lock_name
 from ops.processes import present
 from ops.run_file import DEFAULT_NAME, live_run
 from ringbuf.shm import SHM_ROOT
+from tests import warm
 from tests.ops.test_pipeline import ROOT
 from tests.pipeline import free_port_base
 
@@ -37,7 +38,7 @@ class Demo:
     def start(self, *words: str) -> subprocess.Popen[str]:
         made_up = ("--generated", "--commands", str(COMMANDS), "--port-base", str(free_port_base()))
         command = self.command("demo", *made_up, *words)
-        return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        return warm.popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
     def run(self, *words: str) -> tuple[int, str, str]:
         process = self.start(*words)
@@ -46,7 +47,7 @@ class Demo:
 
     def ask(self, verb: str, *words: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "ops.cli", verb, *words, "--data", str(self.data / "demo")]
-        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+        return warm.run(command, cwd=ROOT, timeout=120)
 
     def left(self) -> list[str]:
         return [path.name for path in SHM_ROOT.glob(f"{self.name}.*")]

@@ -22,6 +22,7 @@ from ringbuf.lanes import Lanes
 from ringbuf.records import EVENT
 from ringbuf.ring import Ring
 from ringbuf.shm import SHM_ROOT, process_start
+from tests import warm
 from tests.pipeline import free_port_base
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -37,7 +38,7 @@ class Verbs:
 
     def __call__(self, verb: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "ops.cli", verb, "--data", str(self.data), "--name", self.name, *arguments]
-        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
+        return warm.run(command, cwd=ROOT, timeout=300)
 
     def up(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         return self("up", "--detach", "--port-base", str(self.base), *arguments)

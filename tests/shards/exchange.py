@@ -16,6 +16,7 @@ import zmq
 from ops.run_file import PORTS
 from ops.shards.layout import PORT_STEP, name_of
 from ringbuf.shm import SHM_ROOT, unlink
+from tests import warm
 from tests.pipeline import ROOT, Pipeline, eventually
 
 CONFIG = """
@@ -77,7 +78,7 @@ class Exchange(Pipeline):
         """The same under a supervisor that is this process's child, its transfers from `tests.shards.dying`."""
         arguments = [self.name, str(self.data), str(self.config), str(self.instruments), str(self.base)]
         command = [sys.executable, "-c", DYING, *arguments, str(self.shards)]
-        self._supervisor = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+        self._supervisor = warm.popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
         assert self._supervisor.stdout is not None
         assert self._supervisor.stdout.readline() == "ready\n", "the shards did not start"
 
