@@ -178,19 +178,23 @@ class Pipeline:
 
         def quiet() -> bool:
             try:
-                look = Look(self.data)
+                found.update(self.look())
             except ConfigError:  # just starting
                 return False
-            try:
-                report, _ = look.report(look.sample(require_run(self.data)), memory=False)
-            finally:
-                look.close()
-            found.update(report)
             running = all(row["state"] == "running" and row["pid"] for row in found["processes"].values())
             return running and all(row["lag"] == 0 for row in found["consumers"].values())
 
         eventually(quiet, "every process running and caught up")
         return found
+
+    def look(self) -> dict[str, Any]:
+        """What `status` says. Raises ConfigError while nothing runs."""
+        look = Look(self.data)
+        try:
+            report, _ = look.report(look.sample(require_run(self.data)), memory=False)
+        finally:
+            look.close()
+        return report
 
     def published(self) -> int:
         """The highest sequence in the event ring."""

@@ -14,7 +14,8 @@ import orjson
 import zmq
 
 from ops.run_file import PORTS
-from ops.shards.layout import PORT_STEP, name_of
+from ops.shards.layout import PORT_STEP, name_of, read_shards
+from ops.shards.looking import report
 from ringbuf.shm import SHM_ROOT, unlink
 from tests import warm
 from tests.pipeline import ROOT, Pipeline, eventually
@@ -81,6 +82,12 @@ class Exchange(Pipeline):
         self._supervisor = warm.popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
         assert self._supervisor.stdout is not None
         assert self._supervisor.stdout.readline() == "ready\n", "the shards did not start"
+
+    def look(self) -> dict[str, Any]:
+        """What `status` says of all shards."""
+        shards = read_shards(self.data)
+        assert shards is not None
+        return report(shards, 0.05)
 
     def folder(self, shard: int) -> Path:
         """A shard's data directory."""
