@@ -13,6 +13,7 @@ from typing import Any
 from bench.peers.quoted import CPPTRADER_HERE, ratios
 from bench.scale_tables import scale
 from bench.sections import Sections
+from bench.sinks_tables import sinks
 
 _MARK = re.compile(r"(<!-- measured: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
@@ -246,6 +247,7 @@ _TABLES: dict[str, Callable[..., str]] = {
     "recovery": recovery,
     "standby": standby,
     "scale": scale,
+    "sinks": sinks,
 }
 
 
