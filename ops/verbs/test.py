@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from ops.compiling import compile_kernels
-from ops.output import print_json
+from ops.output import print_json, say
 from ops.processes import PROCESSES
 
 WAITING = 1  # test processes more than cores: much of the time they wait for a pipeline to start or stop
@@ -26,10 +26,12 @@ def run(args: argparse.Namespace) -> int:
     """pytest's verdict: 0 when all passed, else 1."""
     command = [sys.executable, "-m", "pytest", "-q"]
     if not args.paths and not args.keyword:  # all of it: files side by side, each in one process
-        compile_kernels(PROCESSES, lambda line: print(line, file=sys.stderr))
+        compile_kernels(PROCESSES, say)
         command += ["-n", str(len(os.sched_getaffinity(0)) + WAITING), "--dist", "loadfile", "--no-loadscope-reorder"]
     if args.servers:
         command.append("--servers")
+    elif not args.paths:
+        say("without the tests on outside servers: test --servers runs them")
     if args.long:
         command += ["-m", "long or not long"]
     if args.keyword:

@@ -16,7 +16,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 SUITE = ("tests/engine/test_cases.py", "tests/engine/test_prices.py", "tests/engine/test_model.py")
 # Interpreted kernels are slow: these of the model's streams, all of them with --long.
-PART = ("-k", "not test_model or tight or stream[0] or stream[1] or stream[2] or stream[3]")
+PART = ("-k", "not test_model or tight or stream[0] or stream[1]")
 WRONG = """
 import tests.engine.interpreted
 from engine.core import Engine
