@@ -33,7 +33,7 @@ from ops.shards.outside import OutsideError, live
 from ops.shards.records import copy_of, selected
 from ops.shards.routing import ALL, Routing, runs
 from ops.shards.run import ShardsContext
-from ops.shards.session import Session
+from ops.shards.session import BINARY, NUMBERS, Session, Sessions
 from ops.shards.transfer_requests import TransferRequests
 from ringbuf.codes import NO_SYMBOL, EventType, Reason
 from ringbuf.records import COMMAND_BUST, EVENT
@@ -43,9 +43,6 @@ log = logging.getLogger(__name__)
 NAME = "entry"
 TAKE = 256  # messages read before answers are looked at again
 FORMS = {"json": 0, "binary": 1}
-BINARY = 1  # lowest bit of a session number, as in an engine's entry
-NUMBERS = 1 << 24
-SESSIONS = 1 << 12  # each costs a socket a shard that it uses
 MESSAGE_BYTES = 16 << 20
 ASSETS_S = 1.0  # between two looks at whether all shards list the same
 READY_S = 60.0
@@ -70,9 +67,6 @@ class Entry:
         self._zmq: zmq.Context[Any] = zmq.Context()
         self._zmq.set(zmq.MAX_SOCKETS, 1 << 16)
         host = context.settings.ports.host
-        self._endpoints = [
-            f"tcp://{host}:{port_base_of(context.port_base, shard)}" for shard in range(self.shards.count)
-        ]
         self.socket = self._zmq.socket(zmq.ROUTER)
         self.socket.setsockopt(zmq.ROUTER_MANDATORY, 1)
         self.socket.setsockopt(zmq.MAXMSGSIZE, MESSAGE_BYTES)
@@ -80,16 +74,12 @@ class Entry:
         self.socket.setsockopt(zmq.SNDHWM, 100_000)
         self.socket.bind(f"tcp://{host}:{context.port_base}")
         self.transfers = TransferRequests(self._zmq, f"tcp://{host}:{context.port_base + PORTS['transfers']}")
-        self._poller = zmq.Poller()
+        endpoints = [f"tcp://{host}:{port_base_of(context.port_base, shard)}" for shard in range(self.shards.count)]
+        self._sessions = Sessions(self._zmq, self.shards, endpoints)
         for socket in (self.socket, self.transfers.socket):
-            self._poller.register(socket, zmq.POLLIN)
-        self._sessions: dict[bytes, Session] = {}
-        # Not from 0: after a restart, who names a session of before must be told that it is another.
-        self._next = _after(time.time_ns() >> 20 & ~BINARY)
+            self._sessions.poller.register(socket, zmq.POLLIN)
         self._assets_s = 0.0
-        self._own = Session(b"", 0)  # what entry itself asks of the shards, to know which are there
         self._touched: dict[bytes, Session] = {}
-        self._links: dict[Any, tuple[Session, Link]] = {}  # by socket
         self._begun_s = self._looked_s = time.monotonic()
         self._clock_s = 0.0  # of the links: stands while this process does, whose own pause is nobody's silence
         self._ready = False
@@ -114,39 +104,14 @@ class Entry:
         return taken
 
     def _session(self, identity: bytes) -> Session:
-        session = self._sessions.pop(identity, None)
-        if session is None:
-            if len(self._sessions) >= SESSIONS:  # the one silent for longest
-                self._forget(next(iter(self._sessions.values())))
-            session = Session(identity, self._number())
-        self._sessions[identity] = session
+        session, gone = self._sessions.of(identity)
+        if gone is not None:
+            self.transfers.forget(gone)
         return session
 
-    def _number(self) -> int:
-        number, self._next = self._next, _after(self._next)
-        return number
-
     def _forget(self, session: Session) -> None:
-        self._sessions.pop(session.identity, None)
+        self._sessions.forget(session)
         self.transfers.forget(session)
-        for link in list(session.links.values()):
-            self._drop(session, link)
-
-    def _drop(self, session: Session, link: Link) -> None:
-        self._poller.unregister(link.socket)
-        del self._links[link.socket]
-        link.close()
-        session.links.pop(link.shard, None)
-
-    def _link(self, session: Session, shard: int, now_s: float) -> Link:
-        link = session.links.get(shard)
-        if link is None:
-            watched = session is self._own
-            link = Link(self._zmq, self._endpoints[shard], self.shards, shard, now_s, session.guard, watched)
-            session.links[shard] = link
-            self._links[link.socket] = session, link
-            self._poller.register(link.socket, zmq.POLLIN)
-        return link
 
     def _keep_heard(self, session: Session, now_s: float) -> None:
         """Who is heard here is heard by every shard that guards it."""
@@ -222,7 +187,7 @@ class Entry:
         else:
             session.greeting = answer | {"cancel_on_disconnect": True, "account": session.guard}
             for shard in range(self.shards.count):
-                self._link(session, shard, now_s).guard = session.guard
+                self._sessions.link(session, shard, now_s).guard = session.guard
         session.held.clear()
         for link in session.links.values():
             link.guard = session.guard
@@ -252,26 +217,21 @@ class Entry:
     def _pass(
         self, session: Session, asked: Asked, commands: np.ndarray, shard: int, named: bool, now_s: float
     ) -> None:
-        if (named and shard in session.held) or not (session is self._own or self._is_there(shard)):
+        if (named and shard in session.held) or not (session is self._sessions.own or self._sessions.is_there(shard)):
             asked.send(shard, commands)
             asked.refuse(shard, commands, Reason.OVERLOADED)
             session.held.add(shard)
             return
-        link = self._link(session, shard, now_s)
+        link = self._sessions.link(session, shard, now_s)
         if link.held:
             link.hello(now_s)
         link.send(asked, commands)
 
-    def _is_there(self, shard: int) -> bool:
-        """Whether the shard's entry was heard lately, by entry's own link to it."""
-        link = self._own.links.get(shard)
-        return link is not None and link.session != 0
-
     # --- from shards ------------------------------------------------------------------------------------------------
 
-    def answers(self, now_s: float, ready: list[Any]) -> int:
+    def answers(self, now_s: float) -> int:
         """Take what the shards said; how many links had something."""
-        found = [self._links[socket] for socket in ready if socket in self._links]
+        found = self._sessions.heard()
         for session, link in found:
             self._touched[session.identity] = session
             try:
@@ -280,7 +240,7 @@ class Entry:
             except LinkLost as lost:
                 self._lost(session, link, lost)
                 if session.guard is not None:
-                    self._link(session, link.shard, now_s)
+                    self._sessions.link(session, link.shard, now_s)
             if link.held:
                 session.held.add(link.shard)
         return len(found)
@@ -292,10 +252,10 @@ class Entry:
         """What was under way there may or may not have been taken: the client is told, and that it must ask anew."""
         log.warning("%s", lost)
         unknown = [asked.lost(link.shard) for asked in link.pending if asked.left.get(link.shard)]
-        self._drop(session, link)
-        if session is self._own or not link.session:  # nothing went there
+        self._sessions.drop(session, link)
+        if session is self._sessions.own or not link.session:  # nothing went there
             return
-        session.number = self._number()
+        session.number = self._sessions.number()
         session.frames.append(notice({"op": "hello", "session": session.number | session.form}))
         for commands in unknown:
             for command in commands:
@@ -344,7 +304,7 @@ class Entry:
         return [orjson.dumps(fields) for fields in encode_all(events, self.listings.catalog)]
 
     def _flush(self, session: Session) -> None:
-        if session is self._own:
+        if session is self._sessions.own:
             session.frames = []
             return
         if not session.frames:
@@ -363,8 +323,7 @@ class Entry:
         """One round; whether there was anything."""
         now_s = self._clock_s
         taken = 0 if is_ending else self.take(now_s)
-        ready = [socket for socket, _ in self._poller.poll(0)]
-        heard = self.answers(now_s, ready)
+        heard = self.answers(now_s)
         told = self.transfers.answers()
         for session, answer in told:
             session.frames.append(notice(answer))
@@ -387,8 +346,8 @@ class Entry:
 
     def _look_at_links(self, now_s: float) -> None:
         for shard in range(self.shards.count):
-            self._link(self._own, shard, now_s)
-        for session in [self._own, *self._sessions.values()]:
+            self._sessions.link(self._sessions.own, shard, now_s)
+        for session in list(self._sessions):
             for link in list(session.links.values()):
                 try:
                     link.look(now_s)
@@ -397,7 +356,7 @@ class Entry:
                     self._lost(session, link, lost)
                     self._touched[session.identity] = session
                     if session.guard is not None:
-                        self._link(session, link.shard, now_s)
+                        self._sessions.link(session, link.shard, now_s)
 
     def _even_assets(self, now_s: float) -> None:
         """A shard that was away while an asset was listed lists it, too: ids are the same everywhere."""
@@ -405,46 +364,39 @@ class Entry:
         if wrong:
             raise OutsideError(f"shards list different assets: {wrong}")
         counts = [len(part.assets) for part in self.listings.parts]
-        if self._own.waiting or min(counts) == max(counts) or min(counts) == 0:
+        if self._sessions.own.waiting or min(counts) == max(counts) or min(counts) == 0:
             return
         if not self.listings.refresh():
             return
         longest = self.listings.catalog
         for shard, part in enumerate(self.listings.parts):
             missing = longest.seed_commands()[len(part.assets) : len(longest.assets)]
-            if len(missing) and self._is_there(shard):
+            if len(missing) and self._sessions.is_there(shard):
                 asked = Asked(BINARY, 0, for_all=False)
-                self._own.waiting.append(asked)
-                self._pass(self._own, asked, missing, shard, False, now_s)
+                self._sessions.own.waiting.append(asked)
+                self._pass(self._sessions.own, asked, missing, shard, False, now_s)
 
     def is_ready(self) -> bool:
         """Once every shard was heard; one that stays away is not waited for longer than READY_S."""
-        there = all(self._is_there(shard) for shard in range(self.shards.count))
+        there = all(self._sessions.is_there(shard) for shard in range(self.shards.count))
         self._ready = self._ready or there or time.monotonic() - self._begun_s > READY_S
         return self._ready
 
     def outstanding(self) -> bool:
         """Whether a client waits for an answer."""
-        return any(session.waiting for session in self._sessions.values()) or len(self.transfers) > 0
+        return any(session.waiting for session in self._sessions.clients) or len(self.transfers) > 0
 
     def wait(self, timeout_ms: int) -> None:
         """For a client, a shard, or the time."""
-        self._poller.poll(timeout_ms)
+        self._sessions.poller.poll(timeout_ms)
 
     def close(self) -> None:
         """Let go of everything."""
-        for session in [self._own, *self._sessions.values()]:
-            for link in session.links.values():
-                link.close()
+        self._sessions.close()
         self.socket.close()
         self.transfers.close()
         self._zmq.term()
         self.listings.close()
-
-
-def _after(number: int) -> int:
-    """The session number after this one; never 0, which in a binary command means none."""
-    return (number + 2) % NUMBERS or 2
 
 
 def _allow_files() -> None:
