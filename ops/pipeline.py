@@ -187,12 +187,18 @@ def refuse_what_is_missing(settings: Settings) -> None:
         raise ConfigError(
             "ports.host", f"expected loopback: this version has no CURVE keys to serve {settings.ports.host!r} with"
         )
+    if needs_curve(settings.gateway.host):
+        raise ConfigError(
+            "gateway.host", f"expected loopback: this version has no TLS to serve {settings.gateway.host!r} with"
+        )
 
 
 def refuse_used_ports(plan: Plan) -> None:
     """ConfigError where another program listens on a port that this run needs."""
     deadline = time.monotonic() + PORTS_WAIT_S
     hosts = dict.fromkeys(USED_PORTS, plan.settings.ports.host)
+    if any(spec.name == "gateway" for spec in plan.processes()):
+        hosts["gateway"] = plan.settings.gateway.host
     if plan.settings.standby.host:
         hosts["standby"] = plan.settings.standby.host
     for name, host in hosts.items():

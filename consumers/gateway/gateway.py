@@ -1,0 +1,62 @@
+"""What a gateway process is made of, put together once after the fork."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from config.api_keys import ApiKeys
+from consumers.gateway.limits import RateLimits
+from consumers.gateway.market import Markets
+from consumers.gateway.pump import RingPump
+from consumers.gateway.stores import Stores
+from consumers.gateway.stream import EventStream
+from consumers.gateway.symbols import Symbols
+from ringbuf.cursor import CursorState
+
+
+class Gateway:
+    """The parts. `name`: of the process, its cursor and its lane."""
+
+    def __init__(self, context: Any, name: str) -> None:
+        self.name = name
+        self.settings = context.settings
+        self.stream = EventStream(context, name)
+        self.stores = Stores(context.data, context.epoch)
+        self.stores.wait_for_all()
+        self.symbols = Symbols(self.stream.catalog)
+        self.markets = Markets(context, self.stores, self.stream.catalog, self.stream.take)
+        self.keys = ApiKeys(context.data)
+        self.limits = RateLimits(context.settings.gateway)
+        self._pumps: list[RingPump] = []
+
+    def now_ms(self) -> int:
+        """The host's clock, ms since 1970."""
+        return time.time_ns() // 1_000_000
+
+    def start(self, failed: Callable[[BaseException], None]) -> None:
+        """In the loop: read both rings from now on. `failed` hears once of what ends that."""
+        for waiter, part in ((self.stream.waiter, self.stream), (self.markets.waiter, self.markets)):
+            pump = RingPump(waiter, lambda part=part: part.position, part.take, failed)  # type: ignore[misc]
+            self._pumps.append(pump)
+            pump.start()
+
+    @property
+    def is_current(self) -> bool:
+        """Whether the pipeline still uses this memory."""
+        return self.stream.ring.is_current
+
+    def beat(self, state: CursorState) -> None:
+        """A few times a second: show life, look whether keys changed."""
+        self.stream.beat(state)
+        self.keys.refresh()
+
+    def stop(self) -> None:
+        """In the loop: read no more."""
+        for pump in self._pumps:
+            pump.stop()
+
+    def close(self) -> None:
+        """Let go of everything; after `stop`."""
+        self.markets.close()
+        self.stores.close()
+        self.stream.close()
