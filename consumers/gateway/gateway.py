@@ -5,12 +5,17 @@ from collections.abc import Callable
 from typing import Any
 
 from config.api_keys import ApiKeys
+from consumers.gateway.accounts import Accounts
+from consumers.gateway.desk import Desk
+from consumers.gateway.history import History
 from consumers.gateway.limits import RateLimits
 from consumers.gateway.market import Markets
+from consumers.gateway.names import Names
 from consumers.gateway.pump import RingPump
 from consumers.gateway.stores import Stores
 from consumers.gateway.stream import EventStream
 from consumers.gateway.symbols import Symbols
+from consumers.gateway.trading import Trading
 from ringbuf.cursor import CursorState
 
 
@@ -27,6 +32,13 @@ class Gateway:
         self.markets = Markets(context, self.stores, self.stream.catalog, self.stream.take)
         self.keys = ApiKeys(context.data)
         self.limits = RateLimits(context.settings.gateway)
+        sync = context.settings.engine.durability == "fsync"
+        self.names = Names(context.data, context.epoch, sync, context.settings.consumers.map_gb << 30)
+        self.desk = Desk(context, name, self.stream.ring)
+        self.accounts = Accounts(self.stream, self.stores, self.names)
+        self.history = History(self.stream, self.stores, self.accounts)
+        self.trading = Trading(self.desk, self.names, self.history, self.stream.catalog)
+        self.stream.listeners += [self.accounts.on_events, self.desk.on_events]
         self._pumps: list[RingPump] = []
 
     def now_ms(self) -> int:
@@ -48,6 +60,7 @@ class Gateway:
     def beat(self, state: CursorState) -> None:
         """A few times a second: show life, look whether keys changed."""
         self.stream.beat(state)
+        self.desk.look()
         self.keys.refresh()
 
     def stop(self) -> None:
@@ -57,6 +70,8 @@ class Gateway:
 
     def close(self) -> None:
         """Let go of everything; after `stop`."""
+        self.desk.close()
+        self.names.close()
         self.markets.close()
         self.stores.close()
         self.stream.close()
