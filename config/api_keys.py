@@ -89,7 +89,8 @@ class ApiKey:
 class ApiKeys:
     """The reading side, one a process, not for several threads. Where the files can't be used nobody is let in.
 
-    Why is said once in the log, with the file's name; from the next `refresh` on that finds them well, keys count again.
+    Why is said once in the log, with the file's name; the next `refresh` that finds them well lets keys count again.
+    generation: grows whenever `find` may answer otherwise than before.
     """
 
     def __init__(self, data: Path) -> None:
@@ -99,6 +100,7 @@ class ApiKeys:
         self._verifiers: dict[str, Any] = {}  # by Ed25519 key
         self._master = secrets.token_bytes(_MASTER_BYTES)  # of nobody: until a real one is read
         self._said = ""
+        self.generation = 0
         self.refresh()
 
     def refresh(self) -> None:
@@ -107,6 +109,7 @@ class ApiKeys:
         if seen == self._seen:
             return
         self._verifiers = {}
+        self.generation += 1
         try:
             keys, master_id = _read(self._folder)
             if any(key.kind == "hmac" and not key.revoked_ns for key in keys):

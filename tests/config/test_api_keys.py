@@ -1,4 +1,4 @@
-"""API keys: made once, never stored with a secret, refused the moment they are revoked, and nobody's where files are bad."""
+"""API keys: no secret of theirs is stored, revoked ones are refused at once, and bad files let nobody in."""
 
 import base64
 import dataclasses
