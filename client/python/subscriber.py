@@ -72,13 +72,19 @@ class BookSubscriber(Book):
             self.recover()
         return True
 
+    def poll_one(self, seconds: float) -> bool:
+        """Take the next message, waiting for it at most so long; whether one has come."""
+        if not self._feed.poll(int(seconds * 1000)):
+            return False
+        topic, body = self._feed.recv_multipart()
+        self.take(topic.decode(), json.loads(body))
+        return True
+
     def poll(self, seconds: float) -> int:
         """Take what comes within `seconds`; how many messages."""
         count = 0
         deadline = time.monotonic() + seconds
-        while (left_ms := int((deadline - time.monotonic()) * 1000)) > 0 and self._feed.poll(left_ms):
-            topic, body = self._feed.recv_multipart()
-            self.take(topic.decode(), json.loads(body))
+        while (left := deadline - time.monotonic()) >= 0.001 and self.poll_one(left):
             count += 1
         return count
 
