@@ -106,7 +106,7 @@ class CurveServer:
         if seen == self._seen:
             return
         self._seen = seen
-        admitted: set[bytes] = set()
+        admitted = {self._public}  # verbs of this host have no other key than the server's own
         for file in files:
             try:
                 admitted.add(_keys_of(file)[0])

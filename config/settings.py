@@ -69,10 +69,12 @@ class EntrySettings:
     """silent_ms: a session that asked for cancel on disconnect counts as gone when nothing came from it so long.
 
     kafka: a topic of commands, kafka://HOST:PORT?topic=NAME; "" = none.
+    keys: a session has to say hello with an API key and its secret first, see engine/entry/access.py.
     """
 
     silent_ms: int = 5000
     kafka: str = ""
+    keys: bool = False
 
 
 @dataclass(frozen=True)

@@ -183,10 +183,8 @@ def refuse_what_is_missing(settings: Settings) -> None:
         check_sinks(settings.sinks)
     from config.curve import needs_curve  # it loads zmq, which most verbs have no need of
 
-    if needs_curve(settings.ports.host):
-        raise ConfigError(
-            "ports.host", f"expected loopback: this version has no CURVE keys to serve {settings.ports.host!r} with"
-        )
+    if needs_curve(settings.ports.host) and not settings.entry.keys:
+        raise ConfigError("entry.keys", f"expected true where ports.host is not loopback but {settings.ports.host!r}")
     if needs_curve(settings.gateway.host):
         raise ConfigError(
             "gateway.host", f"expected loopback: this version has no TLS to serve {settings.gateway.host!r} with"

@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 import orjson
 
-from client.python.entry_client import EntryClient, NoAnswer
+from client.python.entry_client import EntryClient, EntryRefused, NoAnswer
 from config.json_commands import decode_all
 from config.json_events import encode_all
+from ops.entry_link import open_entry
 from ops.feeding import History
 from ops.output import print_json, say
 from ops.run_file import require_run
@@ -29,8 +30,8 @@ def run(args: argparse.Namespace) -> int:
     said: list[dict[str, Any]] = []
     failed = 0
     try:
-        client = EntryClient(f"tcp://{run_file.settings['ports']['host']}:{run_file.port_base}", args.timeout)
-    except NoAnswer as error:
+        client = open_entry(args.data, run_file, args.timeout)
+    except (NoAnswer, EntryRefused) as error:
         say(f"send: {error}")
         failed = 1
     else:
@@ -41,7 +42,7 @@ def run(args: argparse.Namespace) -> int:
                 if not args.json:
                     for event in events:
                         print(orjson.dumps(event).decode(), flush=True)
-        except NoAnswer as error:
+        except (NoAnswer, EntryRefused) as error:
             say(f"send: {error}")
             failed = 1
         finally:
