@@ -48,7 +48,8 @@ import tomllib
 with open("pyproject.toml", "rb") as file:
     project = tomllib.load(file)["project"]
 extras = project["optional-dependencies"]
-print("\n".join([*project["dependencies"], *extras["full"], *extras["sinks"], *extras["dev"]]))
+wanted = ("full", "sinks", "keys", "gateway", "dev")
+print("\n".join([*project["dependencies"], *(line for name in wanted for line in extras[name])]))
 PY
     .venv/bin/python -m pip install --quiet --disable-pip-version-check -r "$requirements" >&2
     printf '%s' "$1" >.venv/stamp

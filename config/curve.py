@@ -7,15 +7,15 @@
 From the next `reload` on, a client whose file comes is let in; one whose file goes is refused when it next connects.
 """
 
-import fcntl
 import logging
-import os
 from pathlib import Path
 from typing import Any
 
 import zmq
 from zmq.auth.certs import load_certificate
 from zmq.auth.thread import ThreadAuthenticator
+
+from config.private_files import locked, write_private
 
 log = logging.getLogger(__name__)
 
@@ -44,16 +44,12 @@ def server_keys(data: Path) -> tuple[bytes, bytes]:
     """(public, secret) of the server, made on first use by whichever process comes first. Raises CurveError."""
     folder = keys_folder(data)
     secret_file = folder / "server.key_secret"
-    with (folder / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with locked(folder / "lock"):
         if not secret_file.exists():
             public, secret = (key.decode() for key in zmq.curve_keypair())
             text = CERTIFICATE.format(public=public)
             (folder / "server.key").write_text(text)
-            unfinished = folder / "server.key_secret.new"
-            with open(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-                file.write(f'{text}    secret-key = "{secret}"\n')
-            unfinished.rename(secret_file)
+            write_private(secret_file, f'{text}    secret-key = "{secret}"\n'.encode())
     public_key, secret_key = _keys_of(secret_file)
     if secret_key is None:
         raise CurveError(f"{secret_file}: secret-key: expected 40 characters, found none")
@@ -110,7 +106,7 @@ class CurveServer:
         if seen == self._seen:
             return
         self._seen = seen
-        admitted: set[bytes] = set()
+        admitted = {self._public}  # verbs of this host have no other key than the server's own
         for file in files:
             try:
                 admitted.add(_keys_of(file)[0])

@@ -92,12 +92,17 @@ def _trade(row: Row, fields: dict[str, Any], catalog: Catalog) -> None:
     fields["side"] = SIDE_NAMES[side]
     fields["price"] = instrument.price_scale.text(row[_PRICE])
     fields["qty"] = qty.text(row[_QTY])
-    fields["leaves"] = qty.text(row[_LEAVES])
-    fields["maker_order_id"] = row[_MAKER_ORDER]
-    fields["maker_account"] = row[_MAKER_ACCOUNT]
-    fields["maker_leaves"] = qty.text(row[_MAKER_LEAVES])
-    fields["fee"] = taker_gets.scale.text(row[_FEE])
-    fields["maker_fee"] = maker_gets.scale.text(row[_MAKER_FEE])
+    # Who is not told of a party (engine/entry/access.py) has no account of it.
+    if row[_ACCOUNT] != NO_ACCOUNT:
+        fields["leaves"] = qty.text(row[_LEAVES])
+    if row[_MAKER_ACCOUNT] != NO_ACCOUNT:
+        fields["maker_order_id"] = row[_MAKER_ORDER]
+        fields["maker_account"] = row[_MAKER_ACCOUNT]
+        fields["maker_leaves"] = qty.text(row[_MAKER_LEAVES])
+    if row[_ACCOUNT] != NO_ACCOUNT:
+        fields["fee"] = taker_gets.scale.text(row[_FEE])
+    if row[_MAKER_ACCOUNT] != NO_ACCOUNT:
+        fields["maker_fee"] = maker_gets.scale.text(row[_MAKER_FEE])
 
 
 def _cancelled(row: Row, fields: dict[str, Any], catalog: Catalog) -> None:

@@ -32,7 +32,7 @@ BOUNDS = {
     "ring.capacity": (64, 1 << 28),
     "ring.market_capacity": (64, 1 << 28),
     "ring.lane_capacity": (64, 1 << 24),
-    "ring.lanes": (6, 256),
+    "ring.lanes": (7, 256),
     "journal.blocks": (1, 1 << 16),
     "consumers.map_gb": (1, 1 << 15),
 }
@@ -58,16 +58,23 @@ class EngineSettings:
     max_assets: int = 1 << 10
     max_events: int = 16384  # that one command may emit; at most a quarter of the ring
 
+    @property
+    def max_account_orders(self) -> int:
+        """Open orders of one account: those of two fit one command, as a bust may suspend both of its parties."""
+        return (self.max_events - 384) // 2
+
 
 @dataclass(frozen=True)
 class EntrySettings:
     """silent_ms: a session that asked for cancel on disconnect counts as gone when nothing came from it so long.
 
     kafka: a topic of commands, kafka://HOST:PORT?topic=NAME; "" = none.
+    keys: a session has to say hello with an API key and its secret first, see engine/entry/access.py.
     """
 
     silent_ms: int = 5000
     kafka: str = ""
+    keys: bool = False
 
 
 @dataclass(frozen=True)
@@ -182,6 +189,19 @@ class StandbySettings:
 
 
 @dataclass(frozen=True)
+class GatewaySettings:
+    """host: where REST and WebSocket are served. The limits are Binance's, counted by each gateway process for itself.
+
+    weight_per_minute: request weight of one address. orders_per_10s, orders_per_day: new orders of one account.
+    """
+
+    host: str = "127.0.0.1"
+    weight_per_minute: int = 6000
+    orders_per_10s: int = 100
+    orders_per_day: int = 200_000
+
+
+@dataclass(frozen=True)
 class Settings:
     """Everything that can be configured."""
 
@@ -195,6 +215,7 @@ class Settings:
     risk: RiskSettings = field(default_factory=RiskSettings)
     ports: PortSettings = field(default_factory=PortSettings)
     standby: StandbySettings = field(default_factory=StandbySettings)
+    gateway: GatewaySettings = field(default_factory=GatewaySettings)
     sinks: tuple[SinkSettings, ...] = ()
 
 
@@ -265,7 +286,7 @@ def _check(settings: Settings) -> None:
         ("consumers.bulk_wait", settings.consumers.bulk_wait),
     ):
         _one_of(name, value, WAITS)
-    for section in ("engine", "ring", "journal", "consumers", "snapshots", "supervisor"):
+    for section in ("engine", "ring", "journal", "consumers", "snapshots", "supervisor", "gateway"):
         for key, value in vars(getattr(settings, section)).items():
             if type(value) is int and value <= 0:
                 raise ConfigError(f"{section}.{key}", f"expected above 0, not {value}")

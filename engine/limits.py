@@ -7,7 +7,7 @@ NODES_PER_LEVEL = 8  # more than isolated prices take, so levels are what runs o
 
 
 def limits_of(settings: EngineSettings) -> Limits:
-    """Two accounts' orders fit one command: a bust may suspend both of its parties."""
+    """The engine's limits, as they are configured."""
     return Limits(
         max_orders=settings.max_orders,
         max_levels=settings.max_levels,
@@ -17,5 +17,5 @@ def limits_of(settings: EngineSettings) -> Limits:
         max_instruments=settings.max_instruments,
         max_assets=settings.max_assets,
         max_events=settings.max_events,
-        max_account_orders=(settings.max_events - 384) // 2,
+        max_account_orders=settings.max_account_orders,
     )

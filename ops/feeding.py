@@ -9,12 +9,13 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from client.python.entry_client import EntryClient, NoAnswer
+from client.python.entry_client import EntryClient, EntryRefused, NoAnswer
 from client.python.lane_client import LaneClient
 from config.catalog import Catalog
 from config.json_commands import LISTING_OPS, decode_lines
 from consumers.journal.format import JournalError
 from consumers.journal.reader import JournalReader
+from ops.entry_link import open_entry
 from ops.output import say
 from ops.run_file import RunFile, live_run
 from ops.shards.layout import read_shards
@@ -88,7 +89,9 @@ def history_of(data: Path) -> "History | Listings":
 class Link(Protocol):
     """A client of the pipeline, either way."""
 
-    session: int
+    @property
+    def session(self) -> int:
+        """What the answers' `session` field holds."""
 
     def send(self, commands: np.ndarray) -> int:
         """How many went in, from the first on."""
@@ -214,7 +217,10 @@ class Feed:
 
     def _heed(self, link: EntryClient) -> None:
         """Entry's own words: another session = what was under way is lost or not answered to us."""
-        session = link.answered_session()
+        try:
+            session = link.answered_session()
+        except EntryRefused:  # keys are asked for since its restart: a new link shows what it takes
+            session = -1
         if session is not None and session != link.session:
             self._reopen("order entry was restarted")
             return
@@ -289,7 +295,7 @@ class Feed:
             if run is not None:
                 try:
                     self._link = self._open(run)
-                except (NoAnswer, SegmentError) as error:
+                except (NoAnswer, EntryRefused, SegmentError) as error:
                     why = str(error)
                 else:
                     self._answer_s = self._probe_s = time.monotonic()
@@ -306,7 +312,7 @@ class Feed:
         if self._via == "shm":
             assert isinstance(self._history, History)  # the verb refuses it for shards
             return LaneClient(run.name, "feed", self._history.journal.read)
-        return EntryClient(f"tcp://{run.settings['ports']['host']}:{run.port_base}", 2.0)
+        return open_entry(self._data, run, 2.0)
 
     def _progress(self) -> None:
         now_s = time.monotonic()

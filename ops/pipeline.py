@@ -187,9 +187,11 @@ def refuse_what_is_missing(settings: Settings) -> None:
         check_sinks(settings.sinks)
     from config.curve import needs_curve  # it loads zmq, which most verbs have no need of
 
-    if needs_curve(settings.ports.host):
+    if needs_curve(settings.ports.host) and not settings.entry.keys:
+        raise ConfigError("entry.keys", f"expected true where ports.host is not loopback but {settings.ports.host!r}")
+    if needs_curve(settings.gateway.host):
         raise ConfigError(
-            "ports.host", f"expected loopback: this version has no CURVE keys to serve {settings.ports.host!r} with"
+            "gateway.host", f"expected loopback: this version has no TLS to serve {settings.gateway.host!r} with"
         )
 
 
@@ -197,6 +199,8 @@ def refuse_used_ports(plan: Plan) -> None:
     """ConfigError where another program listens on a port that this run needs."""
     deadline = time.monotonic() + PORTS_WAIT_S
     hosts = dict.fromkeys(USED_PORTS, plan.settings.ports.host)
+    if any(spec.name == "gateway" for spec in plan.processes()):
+        hosts["gateway"] = plan.settings.gateway.host
     if plan.settings.standby.host:
         hosts["standby"] = plan.settings.standby.host
     for name, host in hosts.items():

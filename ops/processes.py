@@ -29,6 +29,7 @@ class ProcessSpec:
     standby: the process that goes on in its place when it ends, called by SIGUSR1; it is forked anew then.
     only_where: the settings' section that has to ask for it, empty where it always runs.
     sink: the configured sink that it feeds, empty where it is none's.
+    packages: what it imports beyond the core's; where one is not installed, this version runs without the process.
     """
 
     name: str
@@ -38,6 +39,7 @@ class ProcessSpec:
     standby: str = ""
     only_where: str = ""
     sink: str = ""
+    packages: tuple[str, ...] = ()
 
     def module_name(self) -> str:
         """The module part of the target."""
@@ -62,14 +64,15 @@ PROCESSES: tuple[ProcessSpec, ...] = (
     ProcessSpec("risk", "consumers.risk.process:main", 0, cursor="risk"),
     ProcessSpec("entry", "engine.entry.process:main", 0, cursor="entry"),
     ProcessSpec("entry-kafka", "engine.entry.from_kafka:main", 0, cursor="entry-kafka", only_where="kafka"),
+    ProcessSpec("gateway", "consumers.gateway.process:main", 0, cursor="gateway", packages=("aiohttp", "uvloop")),
     ProcessSpec("standby-feed", "consumers.replication.feed:main", 5, cursor=FEED_CURSOR, only_where="standby"),
 )
 
 
 def present(specs: tuple[ProcessSpec, ...] = PROCESSES, wanted: Collection[str] = ()) -> tuple[ProcessSpec, ...]:
-    """The rows of the table whose module is part of this version, and which run always or are `wanted`."""
+    """The rows of the table whose module and packages are there, and which run always or are `wanted`."""
     asked = (spec for spec in specs if not spec.only_where or spec.only_where in wanted)
-    return tuple(spec for spec in asked if _is_there(spec.module_name()))
+    return tuple(spec for spec in asked if all(map(_is_there, (spec.module_name(), *spec.packages))))
 
 
 def sink_processes(sinks: Iterable[SinkSettings]) -> tuple[ProcessSpec, ...]:
@@ -83,9 +86,8 @@ def sink_processes(sinks: Iterable[SinkSettings]) -> tuple[ProcessSpec, ...]:
 
 
 def _is_there(module: str) -> bool:
-    package, _, _ = module.rpartition(".")
     try:
-        return importlib.util.find_spec(package) is not None and importlib.util.find_spec(module) is not None
+        return importlib.util.find_spec(module) is not None
     except ModuleNotFoundError:
         return False
 

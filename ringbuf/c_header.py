@@ -8,6 +8,7 @@ import numpy as np
 from ringbuf import codes, layout
 from ringbuf.meanings import RECORD_MEANINGS, meaning
 from ringbuf.records import CRC_OFFSET, LAYOUT_VERSION, RECORD_SIZE, RECORDS, SCHEMA_HASH, offset_of
+from ringbuf.shm import PID_BITS
 
 ENUMS: dict[str, type[IntEnum]] = {
     "op": codes.Op,
@@ -36,7 +37,9 @@ LAYOUT_CONSTANTS = (
     "LANE_LINES_AT",
     "LANE_SIZE",
     "LANE_OWNER_AT",
+    "LANE_FIXED_AT",
     "LANE_BASE_AT",
+    "LANE_HEARTBEAT_AT",
     "LANE_NAME_AT",
     "LANE_PRODUCED_AT",
     "LANE_CONSUMED_AT",
@@ -121,6 +124,8 @@ def c_header() -> str:
     lines.append("/* Offsets in a segment; docs/wire.md has the picture. */")
     for constant in LAYOUT_CONSTANTS:
         lines.append(f"#define ML_{constant} {_number(int(getattr(layout, constant)))}")
+    lines.append(f"#define ML_LANE_NAME_SIZE {layout.LANE['name'].itemsize}")
+    lines.append(f"#define ML_PID_BITS {PID_BITS}")
     for kinds, prefix in ((layout.KINDS, "KIND"), (layout.DURABILITIES, "DURABILITY")):
         lines += [f"#define ML_{prefix}_{word.upper()} {number}" for word, number in kinds.items()]
     lines += ["", _PROTOCOLS.read_text().rstrip("\n"), "", "#endif", ""]

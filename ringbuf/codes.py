@@ -151,6 +151,7 @@ class Reason(IntEnum):
     OVERLOADED = 37
     MIN_QTY_UNFILLED = 38
     GROUP_REFUSED = 39
+    NOT_PERMITTED = 40  # the entry's own answer, never in an event: the session's key does not allow it
     # why an open order ended
     USER = 64
     IOC_REMAINDER = 65

@@ -14,7 +14,7 @@ import numpy as np
 import posix_ipc
 
 SHM_ROOT = Path("/dev/shm")
-_PID_BITS = 22  # pids of Linux are below 2**22
+PID_BITS = 22  # pids of Linux are below 2**22
 
 
 class SegmentError(Exception):
@@ -50,17 +50,17 @@ def is_alive(pid: int, start: int) -> bool:
 
 def owner_word(pid: int) -> int:
     """A process as one i64, so that it can be claimed by one compare-exchange: start << 22 | pid."""
-    return process_start(pid) << _PID_BITS | pid
+    return process_start(pid) << PID_BITS | pid
 
 
 def owner_pid(word: int) -> int:
     """The pid in an owner word."""
-    return word & ((1 << _PID_BITS) - 1)
+    return word & ((1 << PID_BITS) - 1)
 
 
 def owner_start(word: int) -> int:
     """The start in an owner word."""
-    return word >> _PID_BITS
+    return word >> PID_BITS
 
 
 def owner_alive(word: int) -> bool:

@@ -8,6 +8,7 @@ import pytest
 # What needs outside servers (tests/servers): left out unless `--servers` or a path asks for it.
 ON_SERVERS = (
     "tests/servers/",
+    "tests/client/test_foreign_subscribers.py",
     "tests/consumers/mirror/",
     *(f"tests/consumers/sinks/test_{kind}" for kind in ("kafka", "mongodb", "mysql", "postgresql", "redis")),
     "tests/e2e/test_all_sinks.py",

@@ -155,6 +155,7 @@ enum ml_reason {
     ML_REASON_OVERLOADED = 37,
     ML_REASON_MIN_QTY_UNFILLED = 38,
     ML_REASON_GROUP_REFUSED = 39,
+    ML_REASON_NOT_PERMITTED = 40,
     ML_REASON_USER = 64,
     ML_REASON_IOC_REMAINDER = 65,
     ML_REASON_MARKET_REMAINDER = 66,
@@ -798,10 +799,14 @@ ML_STATIC_ASSERT(offsetof(ml_timing, match_ns) == 8, "ml_timing.match_ns");
 #define ML_LANE_LINES_AT 8192
 #define ML_LANE_SIZE 512
 #define ML_LANE_OWNER_AT 0
+#define ML_LANE_FIXED_AT 8
 #define ML_LANE_BASE_AT 16
+#define ML_LANE_HEARTBEAT_AT 24
 #define ML_LANE_NAME_AT 32
 #define ML_LANE_PRODUCED_AT 128
 #define ML_LANE_CONSUMED_AT 256
+#define ML_LANE_NAME_SIZE 64
+#define ML_PID_BITS 22
 #define ML_KIND_EVENT 1
 #define ML_KIND_MARKET 2
 #define ML_KIND_LANES 3
@@ -812,7 +817,9 @@ ML_STATIC_ASSERT(offsetof(ml_timing, match_ns) == 8, "ml_timing.match_ns");
 /* The protocols. `ring` and `lanes` are the first byte of a mapped segment (shm_open, then mmap of its whole size:
  * read-only will do for rings). Needs GCC or Clang. Sleeping is left to the caller: poll, or wait on the event count. */
 
+#include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -861,9 +868,62 @@ static inline int64_t ml_ring_read(const void *ring, int64_t last, int64_t most,
     return count;
 }
 
+/* The owner word of a process: its start in clock ticks since boot << ML_PID_BITS | pid; 0 where it does not live. */
+static inline int64_t ml_owner_word(int64_t pid) {
+    char text[1024];
+    snprintf(text, sizeof text, "/proc/%lld/stat", (long long)pid);
+    FILE *file = fopen(text, "r");
+    size_t size = file ? fread(text, 1, sizeof text - 1, file) : 0;
+    if (file) fclose(file);
+    text[size] = 0;
+    char *at = strrchr(text, ')'), state = 0; /* the command's name may hold anything, brackets too */
+    long long start = 0;
+    if (at == NULL || sscanf(at + 1, " %c %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %lld",
+                             &state, &start) != 2 || state == 'Z' || state == 'X') return 0;
+    return (int64_t)start << ML_PID_BITS | pid;
+}
+
+static inline int ml_owner_alive(int64_t word) {
+    return word != 0 && ml_owner_word(word & ((INT64_C(1) << ML_PID_BITS) - 1)) == word;
+}
+
+/* Own the lane of that name (at most ML_LANE_NAME_SIZE bytes): the one it had last, else a free one, else one that
+ * nobody alive owns, whose name is not fixed and whose commands are all consumed. `fd` is the segment's. Returns its
+ * number, or -1: a live process has it (or the name is too long), -2: all are taken. Give it up with ml_lane_give_up. */
+static inline int64_t ml_lane_own(void *lanes, int fd, const char *name) {
+    const int64_t count = ((const ml_segment_head *)lanes)->first_seq; /* in the lanes' head: how many */
+    int64_t found = -2;
+    if (strlen(name) == 0 || strlen(name) > ML_LANE_NAME_SIZE || flock(fd, LOCK_EX) != 0) return -1;
+    for (int choice = 0; choice < 3 && found == -2; choice++)
+        for (int64_t lane = 0; lane < count && found == -2; lane++) {
+            char *line = (char *)lanes + ML_LANE_LINES_AT + lane * ML_LANE_SIZE;
+            const char *its = line + ML_LANE_NAME_AT;
+            int is_drained = ml_load(line, ML_LANE_PRODUCED_AT) == ml_load(line, ML_LANE_CONSUMED_AT);
+            int is_left = ml_load(line, ML_LANE_FIXED_AT) == 0 && is_drained && !ml_owner_alive(ml_load(line, ML_LANE_OWNER_AT));
+            if (choice == 0 ? strncmp(its, name, ML_LANE_NAME_SIZE) == 0 : choice == 1 ? its[0] == 0 : is_left) found = lane;
+        }
+    if (found >= 0) {
+        char *line = (char *)lanes + ML_LANE_LINES_AT + found * ML_LANE_SIZE;
+        if (ml_owner_alive(ml_load(line, ML_LANE_OWNER_AT))) found = -1;
+        else {
+            memset(line + ML_LANE_NAME_AT, 0, ML_LANE_NAME_SIZE);
+            memcpy(line + ML_LANE_NAME_AT, name, strlen(name));
+            __atomic_store_n((int64_t *)(line + ML_LANE_HEARTBEAT_AT), 0, __ATOMIC_RELEASE);
+            __atomic_store_n((int64_t *)(line + ML_LANE_OWNER_AT), ml_owner_word(getpid()), __ATOMIC_RELEASE);
+        }
+    }
+    flock(fd, LOCK_UN);
+    return found;
+}
+
+/* Give a lane up; what it holds is still consumed, and its name stays with it. */
+static inline void ml_lane_give_up(void *lanes, int64_t lane) {
+    char *line = (char *)lanes + ML_LANE_LINES_AT + lane * ML_LANE_SIZE;
+    __atomic_store_n((int64_t *)(line + ML_LANE_OWNER_AT), 0, __ATOMIC_RELEASE);
+}
+
 /* Put as many of `count` commands as fit into a lane that this process owns (of a group all or none), wake the engine;
- * returns how many. The lane is owned by who put its owner word (start << 22 | pid, see docs/wire.md) there under the
- * segment's flock. */
+ * returns how many. One thread at a time. */
 static inline int64_t ml_lane_send(void *lanes, int64_t lane, const ml_command *commands, int64_t count) {
     const ml_segment_head *head = (const ml_segment_head *)lanes;
     char *line = (char *)lanes + ML_LANE_LINES_AT + lane * ML_LANE_SIZE;

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from client.python.entry_client import count_answers
+from client.python.entry_protocol import count_answers
 from ringbuf.lanes import Lanes
 from ringbuf.reader import Lapped, RingReader
 from ringbuf.records import EVENT

@@ -1,8 +1,4 @@
-"""A public feed subscriber that keeps one symbol's book right, whatever it misses.
-
-Subscribe first, take a snapshot, drop what is not newer, apply the rest. A message is missing when its `prev` is beyond
-the last sequence seen on the topic, or when a heartbeat names a later one: then a new snapshot. Not thread-safe.
-"""
+"""A public feed subscriber that keeps one symbol's book right, whatever it misses. Not thread-safe."""
 
 import json
 import time
@@ -10,15 +6,15 @@ from typing import Any
 
 import zmq
 
+from client.python.book import HEARTBEAT, Book, FeedError, answer_of
+from client.python.credentials import Credentials
 
-class FeedError(Exception):
-    """The service answered with an error, or not at all."""
+__all__ = ["BookSubscriber", "FeedError"]
 
 
-class BookSubscriber:
+class BookSubscriber(Book):
     """The book of `symbol` from the pipeline at `host` and `port_base`.
 
-    bids, asks: {price text: qty text}. seq: up to which event the book is right. snapshots: how many were needed.
     keys: from another host, (the server's public key, one's own public key, one's own secret key), 40 characters each.
     """
 
@@ -30,28 +26,20 @@ class BookSubscriber:
         timeout_ms: int = 2000,
         keys: tuple[bytes, bytes, bytes] | None = None,
     ) -> None:
-        self.symbol = symbol
-        self._keys = keys
-        self.topic = f"depth/{symbol}/"
-        self.bids: dict[str, str] = {}
-        self.asks: dict[str, str] = {}
-        self.epoch = self.seq = self.snapshots = 0
+        super().__init__(symbol)
+        self._credentials = Credentials(curve=keys)
         self._timeout_ms = timeout_ms
         self._address = f"tcp://{host}:{port_base + 3}"
         self._zmq = zmq.Context()
         self._feed = self._socket(zmq.SUB)
         self._feed.connect(f"tcp://{host}:{port_base + 1}")
         self._feed.subscribe(self.topic)
-        self._feed.subscribe("hb/")
+        self._feed.subscribe(HEARTBEAT)
         self.recover()
 
     def _socket(self, kind: int) -> Any:
         socket = self._zmq.socket(kind)
-        if self._keys is not None:
-            server, public, secret = self._keys
-            socket.set(zmq.CURVE_SERVERKEY, server)
-            socket.set(zmq.CURVE_PUBLICKEY, public)
-            socket.set(zmq.CURVE_SECRETKEY, secret)
+        self._credentials.secure(socket)
         return socket
 
     def request(self, asked: dict[str, Any]) -> dict[str, Any]:
@@ -62,17 +50,11 @@ class BookSubscriber:
             service.send(json.dumps(asked).encode())
             if not service.poll(self._timeout_ms):
                 raise FeedError(f"no answer from {self._address} within {self._timeout_ms} ms")
-            answer: dict[str, Any] = json.loads(service.recv())
-        if "error" in answer:
-            raise FeedError(answer["error"])
-        return answer
+            return answer_of(service.recv())
 
     def recover(self) -> None:
         """Begin anew from a snapshot."""
-        found = self.request({"op": "snapshot", "symbol": self.symbol})
-        self.epoch, self.seq = found["epoch"], found["seq"]
-        self.bids, self.asks = dict(found["bids"]), dict(found["asks"])
-        self.snapshots += 1
+        self.begin(self.request({"op": "snapshot", "symbol": self.symbol}))
 
     def replay(self, topic: str, first: int, last: int) -> list[dict[str, Any]]:
         """A topic's messages with first <= seq <= last, page by page. Raises FeedError."""
@@ -84,32 +66,25 @@ class BookSubscriber:
             start = page["next"]
         return messages
 
-    def take(self, topic: str, message: dict[str, Any]) -> None:
-        """Act on one message of the feed."""
-        if message["epoch"] != self.epoch:
+    def take(self, topic: str, message: dict[str, Any]) -> bool:
+        """Act on one message of the feed, with a new snapshot where something is missing; True."""
+        if not super().take(topic, message):
             self.recover()
-        elif topic == "hb/":
-            if message["topics"].get(self.topic, 0) > self.seq:
-                self.recover()
-        elif message["seq"] > self.seq:
-            if message["prev"] > self.seq:
-                self.recover()
-                return
-            for side, levels in ((self.bids, message["bids"]), (self.asks, message["asks"])):
-                for price, qty in levels:
-                    if qty == "0":
-                        side.pop(price, None)
-                    else:
-                        side[price] = qty
-            self.seq = message["seq"]
+        return True
+
+    def poll_one(self, seconds: float) -> bool:
+        """Take the next message, waiting for it at most so long; whether one has come."""
+        if not self._feed.poll(int(seconds * 1000)):
+            return False
+        topic, body = self._feed.recv_multipart()
+        self.take(topic.decode(), json.loads(body))
+        return True
 
     def poll(self, seconds: float) -> int:
         """Take what comes within `seconds`; how many messages."""
         count = 0
         deadline = time.monotonic() + seconds
-        while (left_ms := int((deadline - time.monotonic()) * 1000)) > 0 and self._feed.poll(left_ms):
-            topic, body = self._feed.recv_multipart()
-            self.take(topic.decode(), json.loads(body))
+        while (left := deadline - time.monotonic()) >= 0.001 and self.poll_one(left):
             count += 1
         return count
 

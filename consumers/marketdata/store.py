@@ -270,17 +270,53 @@ def trade_at(txn: Any, store: Tables, symbol: int, seq: int) -> np.void | None:
     return rows[at] if at < len(rows) and rows["seq"][at] == seq else None
 
 
-def last_trades(txn: Any, store: Tables, symbol: int, most: int) -> np.ndarray:
-    """The last `most` TRADE records of a symbol, oldest first."""
+def last_trades(txn: Any, store: Tables, symbol: int, most: int, before: int = (1 << 63) - 1) -> np.ndarray:
+    """The last `most` TRADE records of a symbol, or the last ones before an event's sequence; oldest first."""
     parts: list[np.ndarray] = []
-    count = 0
-    for _, value in _backwards(txn, store.db("trades"), encode_key(symbol)):
-        if count >= most:
-            break
-        parts.append(np.frombuffer(value, MARKET))
-        count += len(parts[-1])
+    count, prefix = 0, encode_key(symbol)
+    with txn.cursor(db=store.db("trades")) as cursor:
+        found = _seek_row(cursor, encode_key(symbol, before), prefix)
+        while found and count < most and cursor.key()[: len(prefix)] == prefix:
+            rows = np.frombuffer(bytes(cursor.value()), MARKET)
+            parts.append(rows[: np.searchsorted(rows["seq"], before)])
+            count += len(parts[-1])
+            found = cursor.prev()
     rows = np.concatenate(parts[::-1]) if parts else np.zeros(0, MARKET)
     return rows[max(len(rows) - most, 0) :]
+
+
+def trades_from(txn: Any, store: Tables, symbol: int, seq: int, most: int) -> np.ndarray:
+    """The first `most` TRADE records of a symbol from event `seq` on."""
+    parts: list[np.ndarray] = []
+    count, prefix = 0, encode_key(symbol)
+    with txn.cursor(db=store.db("trades")) as cursor:
+        found = _seek_row(cursor, encode_key(symbol, max(seq, 0)), prefix)
+        while found and count < most and cursor.key()[: len(prefix)] == prefix:
+            rows = np.frombuffer(bytes(cursor.value()), MARKET)
+            parts.append(rows[np.searchsorted(rows["seq"], seq) :])
+            count += len(parts[-1])
+            found = cursor.next()
+    return np.concatenate(parts)[:most] if parts else np.zeros(0, MARKET)
+
+
+def first_trade_at(txn: Any, store: Tables, symbol: int, ts_ns: int) -> int:
+    """A sequence from which on a symbol's trades are at `ts_ns` or later, and none before it: by halving."""
+    prefix = encode_key(symbol)
+    newest = last_trades(txn, store, symbol, 1)
+    low, high = 0, int(newest["seq"][0]) + 1 if len(newest) else 0
+    with txn.cursor(db=store.db("trades")) as cursor:
+        while low < high:  # trades below `low` are too early, those from `high` on are not
+            middle = (low + high) // 2
+            _seek_row(cursor, encode_key(symbol, middle), prefix)
+            rows = np.frombuffer(bytes(cursor.value()), MARKET)
+            early = rows[rows["ts_ns"] < ts_ns]
+            if len(early) == len(rows):
+                low = max(int(rows["seq"][-1]), middle) + 1
+            elif len(early):
+                return int(rows["seq"][len(early)])
+            else:
+                high = min(int(rows["seq"][0]), middle)
+    return low
 
 
 def count_trades(txn: Any, store: Tables) -> int:
@@ -298,6 +334,18 @@ def last_rows(txn: Any, db: Any, prefix: bytes, most: int) -> list[tuple[bytes, 
         rows.append(row)
     rows.reverse()
     return rows
+
+
+def rows_between(txn: Any, db: Any, prefix: bytes, first: int, last: int) -> Iterator[tuple[int, bytes]]:
+    """(last part of the key, value) of the rows under `prefix` whose last part is `first` to `last`, rising."""
+    with txn.cursor(db=db) as cursor:
+        found = cursor.set_range(prefix + encode_key(max(first, 0)))
+        while found and cursor.key()[: len(prefix)] == prefix:
+            at = int.from_bytes(cursor.key()[len(prefix) :], "big")
+            if at > last:
+                return
+            yield at, bytes(cursor.value())
+            found = cursor.next()
 
 
 def _backwards(txn: Any, db: Any, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:

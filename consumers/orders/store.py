@@ -1,5 +1,6 @@
 """Orders, fills, client ids and refusals in LMDB: the tables, the fold written into them, and how to read them."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -205,6 +206,30 @@ def client_ref(txn: Any, tables: OrderTables, account: int, client_id: int) -> i
     if not (0 <= account < NO_ACCOUNT and 0 <= client_id < 1 << 63):
         return 0
     return int(tables.clients.row(txn, client_id, encode_key(account))["ref"][0])
+
+
+def last_client_id(txn: Any, tables: OrderTables, account: int) -> int:
+    """The highest client id of an account's orders, accepted or refused; -1 = none."""
+    with txn.cursor(db=tables.clients.db) as cursor:
+        prefix = encode_key(account)
+        found = cursor.prev() if cursor.set_range(encode_key(account + 1)) else cursor.last()
+        if not found or not cursor.key().startswith(prefix):
+            return -1
+        refs = np.frombuffer(cursor.value(), np.int64)
+        return int.from_bytes(cursor.key()[len(prefix) :], "big") * CLIENTS_PER_PAGE + int(np.flatnonzero(refs)[-1])
+
+
+def orders_back(txn: Any, tables: OrderTables, account: int, client_id: int = (1 << 63) - 1) -> Iterator[int]:
+    """Ids of an account's orders by the client id that placed them, from `client_id` downwards."""
+    prefix = encode_key(account)
+    with txn.cursor(db=tables.clients.db) as cursor:
+        beyond = encode_key(account, client_id // CLIENTS_PER_PAGE + 1)
+        found = cursor.prev() if cursor.set_range(beyond) else cursor.last()
+        while found and cursor.key().startswith(prefix):
+            first = int.from_bytes(cursor.key()[len(prefix) :], "big") * CLIENTS_PER_PAGE
+            refs = np.frombuffer(cursor.value(), np.int64)
+            yield from refs[(refs > 0) & (first + np.arange(len(refs)) <= client_id)][::-1].tolist()
+            found = cursor.prev()
 
 
 def by_client_id(

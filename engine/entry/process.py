@@ -7,7 +7,8 @@ A binary command may name the session it belongs to (from the answer to hello). 
 the notice says which session this is: so what a client had queued for an entry that died never overtakes what was
 lost with it, which could then only be refused as `duplicate_client_id`. The same after a refusal (see `Entry._send`).
 
-A session that asked for it in its hello is guarded: see `engine.entry.guards`.
+A session that asked for it in its hello is guarded: see `engine.entry.guards`. Where keys are configured it has to say
+hello with one, and may what that allows: see `engine.entry.access`.
 """
 
 import logging
@@ -24,11 +25,13 @@ import zmq
 
 from config.catalog import Catalog
 from config.command_text import MAX_ACCOUNT, Malformed, read_flag, read_whole, read_word
+from config.curve import CurveError, CurveServer, needs_curve
 from config.guarded import FILE as GUARDED
 from config.json_commands import decode_all
 from config.json_events import encode
 from consumers.journal.format import JournalError
 from consumers.journal.reader import JournalReader
+from engine.entry.access import EXPECTED_HELLO, HELLO_BYTES, REVOKED, Access, NotLetIn, receive
 from engine.entry.frames import (
     FrameError,
     as_json,
@@ -40,6 +43,7 @@ from engine.entry.frames import (
 )
 from engine.entry.guards import Guards
 from engine.entry.routing import Routes
+from engine.entry.sessions import BINARY, FORMS, NUMBERS, Session, Sessions
 from engine.entry.storage import Storage
 from engine.entry.vetting import disconnect_command, malformed_command, vet
 from ringbuf.codes import Reason
@@ -62,21 +66,7 @@ BUSY_MS = 1
 IDLE_MS = 20
 BEAT_S = 0.2
 DRAIN_S = 2.0
-NUMBERS = 1 << 24  # of sessions in one lane
-SESSIONS = 1 << 16  # remembered at most: clients that went away are not noticed before something is sent to them
 MESSAGE_BYTES = 16 << 20  # a larger frame ends its connection
-FORMS = {"json": 0, "binary": 1}
-BINARY = FORMS["binary"]  # lowest bit of a session number: the form in which its commands came and its answers go
-
-
-class Session:
-    """One client: its routing id, its number (even; number | BINARY for what it sends as records)."""
-
-    def __init__(self, identity: bytes, number: int) -> None:
-        self.identity = identity
-        self.number = number
-        self.frames: list[bytes] = []
-        self.held: Reason | None = None  # why its commands that name it are refused until it says hello
 
 
 class Entry:
@@ -103,12 +93,14 @@ class Entry:
         self.socket.setsockopt(zmq.MAXMSGSIZE, MESSAGE_BYTES)
         self.socket.setsockopt(zmq.LINGER, 1000)
         self.socket.setsockopt(zmq.SNDHWM, 100_000)
-        self.socket.bind(f"tcp://{context.settings.ports.host}:{context.port_base}")
+        host = context.settings.ports.host
+        self.curve = CurveServer(self._zmq, context.data) if needs_curve(host) else None
+        if self.curve is not None:
+            self.curve.secure(self.socket)
+        self.access = Access(context.data) if context.settings.entry.keys else None
+        self.socket.bind(f"tcp://{host}:{context.port_base}")
         self.guards = Guards(context.data / GUARDED, context.settings.entry.silent_ms / 1000)
-        self._by_identity: dict[bytes, Session] = {}
-        self._by_number: dict[int, Session] = {}
-        # Not from 0: after a restart, answers to the sessions of before must find nobody rather than somebody else.
-        self._next = _after(time.time_ns() >> 20 & ~BINARY)
+        self.sessions = Sessions(self.guards.lost)
 
     def _fold_history(self) -> None:
         """Learn every listing so far."""
@@ -129,11 +121,16 @@ class Entry:
         touched: dict[int, Session] = {}
         while taken < TAKE:
             try:
-                identity, *frames = self.socket.recv_multipart(zmq.NOBLOCK)
+                if self.access is None:
+                    identity, *frames = self.socket.recv_multipart(zmq.NOBLOCK)
+                    session = self.sessions.of(identity)
+                else:
+                    identity, frames, address = receive(self.socket)
+                    session = self.sessions.of(identity)
+                    session.address = address
             except zmq.Again:
                 break
             taken += 1
-            session = self._session(identity)
             self.guards.heard(session.number)
             for frame in frames:
                 self._frame(session, frame)
@@ -143,25 +140,10 @@ class Entry:
             self._flush(session)
         return taken
 
-    def _session(self, identity: bytes) -> Session:
-        session = self._by_identity.pop(identity, None)
-        if session is None:
-            if len(self._by_identity) >= SESSIONS:  # the one silent for longest
-                self._forget(next(iter(self._by_identity.values())))
-            while self._next in self._by_number:
-                self._next = _after(self._next)
-            session = Session(identity, self._next)
-            self._next = _after(self._next)
-            self._by_number[session.number] = session
-        self._by_identity[identity] = session
-        return session
-
-    def _forget(self, session: Session) -> None:
-        self.guards.lost(session.number)
-        self._by_identity.pop(session.identity, None)
-        self._by_number.pop(session.number, None)
-
     def _frame(self, session: Session, frame: bytes) -> None:
+        if self.access is not None and session.permit is None:
+            self._first_frame(session, frame)
+            return
         try:
             fields = as_json(frame)
             if fields is None:
@@ -182,6 +164,17 @@ class Entry:
             session.frames.append(notice({"error": wrong}))
         self._send(session, commands, 0)
 
+    def _first_frame(self, session: Session, frame: bytes) -> None:
+        """All that is taken of who has no permit: a hello."""
+        try:
+            fields = as_json(frame) if len(frame) <= HELLO_BYTES else None
+        except FrameError:
+            fields = None
+        if fields is not None and fields.get("op") == "hello":
+            self._hello(session, fields)
+        else:
+            session.frames.append(notice({"op": "hello", "error": EXPECTED_HELLO}))
+
     def _records(self, session: Session, commands: np.ndarray) -> None:
         """Binary commands; those of another session end the message here."""
         meant = commands["session"] & (NUMBERS - 1)
@@ -197,10 +190,13 @@ class Entry:
         try:
             form = read_word(hello, "format", FORMS, 0)
             guard = read_flag(hello, "cancel_on_disconnect")
+            if self.access is not None:
+                session.permit = self.access.permit_for(hello, session)
+                hello = {"account": session.permit.account, **hello}
             if guard:
                 self.guards.watch(session.number, read_whole(hello, "account", 0, MAX_ACCOUNT))
-        except Malformed as error:
-            session.frames.append(notice({"error": str(error)}))
+        except (Malformed, NotLetIn) as error:
+            session.frames.append(notice({"op": "hello", "error": str(error)}))
             return
         session.held = None
         if guard is False:
@@ -220,11 +216,23 @@ class Entry:
                 break
             log.info("entry: account %d: its session is gone, its orders are ended", account)
             self.guards.release(number)
-            session = self._by_number.get(number)
+            session = self.sessions.numbered(number)
             if session is not None:
                 session.frames.append(notice({"op": "disconnected", "account": account}))
                 self._flush(session)
         self.guards.store()
+
+    def look_at_keys(self) -> None:
+        """Who may connect, and whose key was revoked: such a session is told so, and is none any more."""
+        if self.curve is not None:
+            self.curve.reload()
+        if self.access is None or not self.access.refresh():
+            return
+        for session in self.sessions.all():
+            if session.permit is not None and not self.access.holds(session.permit):
+                session.frames.append(notice({"op": "hello", "error": REVOKED}))
+                self._flush(session)
+                self.sessions.forget(session)
 
     def _send(self, session: Session, commands: np.ndarray, form: int, named: bool = False) -> None:
         """Into the lane. What can't be made durable or finds no room is refused here, without an event.
@@ -232,6 +240,8 @@ class Entry:
         After a refusal, what names the session is refused on until it says hello: so what a client had under way
         never overtakes what was refused before it.
         """
+        if session.permit is not None:
+            commands = self._permitted(session, commands, form)
         commands["session"] = session.number | form
         reason = Reason.STORAGE_FULL if self.storage.failing else session.held if named else None
         refused = commands[0 if reason else self.lane.send(commands) :]
@@ -240,10 +250,23 @@ class Entry:
         reason = reason or Reason.OVERLOADED
         if named:
             session.held = reason
+        self._refuse(session, refused, form, reason)
+
+    def _permitted(self, session: Session, commands: np.ndarray, form: int) -> np.ndarray:
+        """What the session's key allows of them; the rest is refused."""
+        assert session.permit is not None
+        refused = session.permit.refused(commands)
+        if not refused.any():
+            return commands
+        self._refuse(session, commands[refused], form, Reason.NOT_PERMITTED)
+        return commands[~refused]
+
+    def _refuse(self, session: Session, commands: np.ndarray, form: int, reason: Reason) -> None:
+        """Entry's own answer to each of them, in the form they came in."""
         if form == BINARY:
-            session.frames.append(refused_records(refused, self.lane.session(session.number | BINARY), reason))
+            session.frames.append(refused_records(commands, self.lane.session(session.number | BINARY), reason))
         else:
-            session.frames += [refused_json(command, reason) for command in refused]
+            session.frames += [refused_json(command, reason) for command in commands]
 
     def answer(self) -> bool:
         """Route the next batch of events; whether there was one."""
@@ -260,11 +283,16 @@ class Entry:
         touched: dict[int, Session] = {}
         told = (-1, -1)
         for number, index in self.routes.route(events):
-            session = self._by_number.get(number & ~BINARY)
+            session = self.sessions.numbered(number)
             if session is None or told == (session.number, index):
                 continue  # gone, or told in its other form
+            event = events[index : index + 1]
+            if self.access is not None:
+                if session.permit is None:
+                    continue
+                event = session.permit.shown(event)
             told = (session.number, index)
-            session.frames.append(self._encoded(number, events[index : index + 1]))
+            session.frames.append(self._encoded(number, event))
             touched[session.number] = session
         for session in touched.values():
             self._flush(session)
@@ -297,7 +325,7 @@ class Entry:
         except zmq.ZMQError as error:
             if error.errno not in (zmq.EHOSTUNREACH, zmq.EAGAIN):
                 raise
-            self._forget(session)
+            self.sessions.forget(session)
         session.frames = []
 
     def outstanding(self) -> bool:
@@ -307,17 +335,14 @@ class Entry:
     def close(self) -> None:
         """Let go of everything."""
         self.socket.close()
+        if self.curve is not None:
+            self.curve.close()
         self._zmq.term()
         self._journal.close()
         self.lane.close()
         self.cursor.close()
         self.lanes.close()
         self.ring.close()
-
-
-def _after(number: int) -> int:
-    """The session number after this one; never 0, which in a binary command means none."""
-    return (number + 2) % NUMBERS or 2
 
 
 def _loop(entry: Entry, told: list[int]) -> None:
@@ -331,6 +356,7 @@ def _loop(entry: Entry, told: list[int]) -> None:
             beat_s = now_s
             entry.cursor.beat(CursorState.STOPPING if told else CursorState.RUNNING, CursorSource.RING)
             entry.storage.look()
+            entry.look_at_keys()
             if os.getppid() != parent or not entry.ring.is_current:
                 told.append(0)
             if not told:
@@ -359,7 +385,7 @@ def main(context: "Context") -> int:
         entry = Entry(context)
         _loop(entry, told)
         return 0
-    except (JournalError, SegmentError, zmq.ZMQError, OSError) as error:
+    except (CurveError, JournalError, SegmentError, zmq.ZMQError, OSError) as error:
         log.error("entry: %s: %s", type(error).__name__, error)
         return 1
     finally:

@@ -17,7 +17,18 @@ PORT_STEP = 100
 PORT_BASES = 50
 # What a pipeline's data directory may hold: nothing else is ever deleted.
 OWN = frozenset(
-    ("commits", "entry-guarded.json", "journal", "lock", "logs", "reports", "run.json", "snapshots", "stores")
+    (
+        "commits",
+        "entry-guarded.json",
+        "gateway",
+        "journal",
+        "lock",
+        "logs",
+        "reports",
+        "run.json",
+        "snapshots",
+        "stores",
+    )
 )
 
 

@@ -77,6 +77,7 @@ def start(
         shards = open_shards(data, wanted)
         refuse_what_all_would_share(plan.settings)
         refuse_what_forgets(plan.settings)
+        refuse_keys(plan.settings)
         refuse_too_few_ports(plan.port_base, shards.count)
         refuse_used_ports(plan)
         specs = [ShardSpec(name_of("shard", k), "ops.shards.run:serve_shard", 1, shard=k) for k in range(shards.count)]
@@ -150,6 +151,12 @@ def refuse_what_forgets(settings: Settings) -> None:
         raise ConfigError("engine.durability", "expected journal or fsync with shards: transfers rely on what was told")
     if settings.journal.behind_snapshots == "remove":
         raise ConfigError("journal.behind_snapshots", "expected keep or archive with shards: transfers are compared")
+
+
+def refuse_keys(settings: Settings) -> None:
+    """ConfigError where order entry would have to ask for keys: the one entry of all shards knows none yet."""
+    if settings.entry.keys:
+        raise ConfigError("entry.keys", "expected false with shards: their one order entry asks for no keys yet")
 
 
 def _filled(settings: Settings, shard: int) -> Settings:

@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 import orjson
 
-from client.python.entry_client import EntryClient, NoAnswer
+from client.python.entry_client import EntryClient, EntryRefused, NoAnswer
 from config.json_commands import decode_all, parse_json
 from config.json_events import encode_all
+from ops.entry_link import open_entry
 from ops.feeding import History, history_of
 from ops.output import print_json, say
 from ops.run_file import require_run
@@ -30,8 +31,8 @@ def run(args: argparse.Namespace) -> int:
     said: list[dict[str, Any]] = []
     failed = 0
     try:
-        client = EntryClient(f"tcp://{run_file.settings['ports']['host']}:{run_file.port_base}", args.timeout)
-    except NoAnswer as error:
+        client = open_entry(args.data, run_file, args.timeout)
+    except (NoAnswer, EntryRefused) as error:
         say(f"send: {error}")
         failed = 1
     else:
@@ -42,7 +43,7 @@ def run(args: argparse.Namespace) -> int:
                 if not args.json:
                     for event in events:
                         print(orjson.dumps(event).decode(), flush=True)
-        except NoAnswer as error:
+        except (NoAnswer, EntryRefused) as error:
             say(f"send: {error}")
             failed = 1
         finally:
@@ -68,8 +69,8 @@ def _answer_in_text(client: EntryClient, fields: dict[str, Any], timeout_s: floa
     deadline = time.monotonic() + timeout_s
     while (left := deadline - time.monotonic()) > 0:
         client.receive(int(left * 1000) + 1)
-        notices, client.notices = client.notices, []
-        for found in notices:
+        for found in client.notices.copy():
+            client.notices.remove(found)
             if all(found.get(name) == fields.get(name) for name in ("account", "client_id")):
                 return [found]
             if "error" in found:

@@ -44,7 +44,7 @@ def test_the_price_is_absent_on_market_orders(kind: OrderType, priced: bool) -> 
 
 
 def test_each_partys_fee_is_in_the_asset_it_receives() -> None:
-    event = record(EventType.TRADE, symbol=0, side=Side.SELL, fee=2_500_000, maker_fee=2500)
+    event = record(EventType.TRADE, symbol=0, side=Side.SELL, account=1, maker_account=2, fee=2_500_000, maker_fee=2500)
     found = encode(event[0], CATALOG)
     assert (found["fee"], found["maker_fee"]) == ("2.500000", "0.00002500")
 

@@ -21,12 +21,14 @@ from consumers.marketdata.store import (
     INDEX,
     count_trades,
     feed_after,
+    first_trade_at,
     last_mseq,
     last_of_topics,
     last_trades,
     levels_of,
     messages_between,
     trade_at,
+    trades_from,
 )
 from consumers.publisher.payloads import merge_depth, messages_of, topic_of
 from consumers.publisher.process import merged
@@ -177,3 +179,26 @@ def test_merged_depth_messages_lead_to_the_same_book_and_stay_in_the_chain() -> 
     assert [m["flags"].tolist().index(1) for m in halves] == [len(m) - 1 for m in halves]
     others = [m for m in messages if m["type"][0] != MarketType.DEPTH]
     assert [m["mseq"][0] for m in whole if m["type"][0] != MarketType.DEPTH] == [m["mseq"][0] for m in others]
+
+
+@pytest.mark.parametrize("seed", [5, 6])
+def test_trades_are_found_by_sequence_and_by_time(seed: int, marketdata: MarketData) -> None:
+    commit_all(marketdata, history(seed, 3000), seed)
+    store, rng = marketdata.store, random.Random(seed)
+    with store.read() as txn:
+        for symbol in (0, 1):
+            every = last_trades(txn, store, symbol, 1 << 30)
+            assert len(every) > 20 and (every["symbol"] == symbol).all(), f"seed {seed}"
+            for at in sorted(rng.sample(range(len(every)), 20)):
+                seq, ts_ns = int(every["seq"][at]), int(every["ts_ns"][at])
+                most = rng.randrange(1, 9)
+                assert trades_from(txn, store, symbol, seq, most).tolist() == every[at : at + most].tolist()
+                assert trades_from(txn, store, symbol, seq + 1, most).tolist() == every[at + 1 : at + 1 + most].tolist()
+                before = last_trades(txn, store, symbol, most, before=seq)
+                assert before.tolist() == every[max(at - most, 0) : at].tolist()
+                for since in (ts_ns, ts_ns + 1):
+                    found = trades_from(txn, store, symbol, first_trade_at(txn, store, symbol, since), 1 << 30)
+                    assert found.tolist() == every[every["ts_ns"] >= since].tolist()
+            assert not len(last_trades(txn, store, symbol, 5, before=0))
+        assert not len(trades_from(txn, store, 99, 0, 5))
+        assert first_trade_at(txn, store, 99, 5) == 0

@@ -52,6 +52,11 @@ class Client:
         self.send({"op": "hello"})
         return self.answer().get("op") == "hello" and not self._got
 
+    def is_silent_stranger(self) -> bool:
+        """The same of a client that has not said hello with a key."""
+        self.send({"op": "hello"})
+        return "error" in self.answer() and not self._got
+
     def close(self) -> None:
         self._socket.close()
         self._context.term()

@@ -139,7 +139,7 @@ def test_wrong_configuration_is_exit_code_2_and_names_the_field(verbs: Verbs, tm
     [
         ('[[sink]]\nname = "r"\nkind = "parquet"\nurl = "file://elsewhere/files"\n', "sink[0].url: "),
         ('[entry]\nkafka = "amqp://127.0.0.1:5672"\n', "entry.kafka: "),
-        ('[ports]\nhost = "0.0.0.0"\n', "ports.host: "),
+        ('[ports]\nhost = "0.0.0.0"\n', "entry.keys: "),
     ],
 )
 def test_what_this_version_can_not_do_is_refused_and_not_ignored(

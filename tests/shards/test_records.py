@@ -15,7 +15,7 @@ from ops.shards.layout import MAX_CLIENT_ID, Shards, instruments_of, open_shards
 from ops.shards.listings import differing, together
 from ops.shards.records import commands_inside, events_outside, market_outside
 from ops.shards.routing import ALL, Routing, runs
-from ops.shards.run import refuse_what_all_would_share, refuse_what_forgets
+from ops.shards.run import refuse_keys, refuse_what_all_would_share, refuse_what_forgets
 from ringbuf.codes import FLAG_LAST, NO_ACCOUNT, NO_ID, NO_SYMBOL, EventType, Op, Reason, Side
 from ringbuf.records import COMMAND, COMMAND_BUST, EVENT, MARKET
 from tests.pipeline import INSTRUMENTS
@@ -208,3 +208,5 @@ def test_settings_that_all_shards_would_share_or_that_forget_are_refused() -> No
         refuse_what_forgets(replace(settings, engine=replace(settings.engine, durability="memory")))
     with pytest.raises(ConfigError, match="behind_snapshots"):
         refuse_what_forgets(replace(settings, journal=replace(settings.journal, behind_snapshots="remove")))
+    with pytest.raises(ConfigError, match=r"entry\.keys"):
+        refuse_keys(replace(settings, entry=replace(settings.entry, keys=True)))

@@ -1,0 +1,36 @@
+"""What the gateway answers, as a table: for REST by method and path, for the WebSocket API by the same functions."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from consumers.gateway.params import Params
+
+if TYPE_CHECKING:
+    from consumers.gateway.caller import Caller
+    from consumers.gateway.gateway import Gateway
+
+Answer = Callable[["Gateway", "Caller", Params], Any | Awaitable[Any]]
+
+PUBLIC, KEY, READ, TRADE = "", "key", "read", "trade"
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """One endpoint.
+
+    scope: PUBLIC; KEY, a key without a signature; else the scope that the signing key must have.
+    weight: request weight, or what says it of the parameters. answer: what is sent back as JSON, or an awaitable of it;
+    raises ApiError. orders: new orders that it counts as.
+    """
+
+    method: str
+    path: str
+    answer: Answer
+    scope: str = PUBLIC
+    weight: int | Callable[[Params], int] = 1
+    orders: int = 0
+
+    def weight_of(self, params: Params) -> int:
+        """What this request weighs."""
+        return self.weight if isinstance(self.weight, int) else self.weight(params)

@@ -1,0 +1,98 @@
+"""What a gateway process is made of, put together once after the fork."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any
+
+from config.api_keys import ApiKeys
+from consumers.gateway.accounts import Accounts
+from consumers.gateway.desk import Desk
+from consumers.gateway.history import History
+from consumers.gateway.limits import RateLimits
+from consumers.gateway.listen_keys import ListenKeys
+from consumers.gateway.market import Markets
+from consumers.gateway.names import Names
+from consumers.gateway.own_store import own_store
+from consumers.gateway.pump import RingPump
+from consumers.gateway.stores import Stores
+from consumers.gateway.stream import EventStream
+from consumers.gateway.symbols import Symbols
+from consumers.gateway.trading import Trading
+from ringbuf.cursor import CursorState
+
+if TYPE_CHECKING:
+    from consumers.gateway.user_socket import UserSocket
+
+
+class Gateway:
+    """The parts. `name`: of the process, its cursor and its lane."""
+
+    def __init__(self, context: Any, name: str) -> None:
+        self.name = name
+        self.settings = context.settings
+        self.stream = EventStream(context, name)
+        self.stores = Stores(context.data, context.epoch)
+        self.stores.wait_for_all()
+        self.symbols = Symbols(self.stream.catalog)
+        self.markets = Markets(context, self.stores, self.stream.catalog, self.stream.take)
+        self.keys = ApiKeys(context.data)
+        self.limits = RateLimits(context.settings.gateway)
+        sync = context.settings.engine.durability == "fsync"
+        self._open = ExitStack()
+        map_size = context.settings.consumers.map_gb << 30
+        own = self._open.enter_context(own_store(context.data, context.epoch, sync, map_size))
+        self.names = Names(own, sync)
+        self.listen_keys = ListenKeys(own, self.keys)
+        self.desk = Desk(context, name, self.stream.ring)
+        self.accounts = Accounts(self.stream, self.stores, self.names)
+        self.history = History(self.stream, self.stores, self.accounts)
+        self.trading = Trading(self.desk, self.names, self.history, self.stream.catalog)
+        self.stream.listeners += [self.accounts.on_events, self.desk.on_events]
+        self.user_sockets: set[UserSocket] = set()
+        self.closing: set[asyncio.Task[None]] = set()  # sockets that are being let go of
+        self._pumps: list[RingPump] = []
+
+    def now_ms(self) -> int:
+        """The host's clock, ms since 1970."""
+        return time.time_ns() // 1_000_000
+
+    def start(self, failed: Callable[[BaseException], None]) -> None:
+        """In the loop: read both rings from now on. `failed` hears once of what ends that."""
+        for waiter, part in ((self.stream.waiter, self.stream), (self.markets.waiter, self.markets)):
+            pump = RingPump(waiter, lambda part=part: part.position, part.take, failed)  # type: ignore[misc]
+            self._pumps.append(pump)
+            pump.start()
+
+    @property
+    def is_current(self) -> bool:
+        """Whether the pipeline still uses this memory."""
+        return self.stream.ring.is_current
+
+    def beat(self, state: CursorState) -> None:
+        """A few times a second: show life, look whether keys changed, and let go of who has none any more."""
+        self.stream.beat(state)
+        self.desk.look()
+        self.keys.refresh()
+        now_ms = self.now_ms()
+        for socket in list(self.user_sockets):
+            socket.look(now_ms)
+
+    def let_go(self, why: str) -> None:
+        """Close every socket, saying why."""
+        for socket in list(self.user_sockets):
+            socket.drop(why)
+
+    def stop(self) -> None:
+        """In the loop: read no more."""
+        for pump in self._pumps:
+            pump.stop()
+
+    def close(self) -> None:
+        """Let go of everything; after `stop`."""
+        self.desk.close()
+        self._open.close()
+        self.markets.close()
+        self.stores.close()
+        self.stream.close()

@@ -1,0 +1,85 @@
+"""The gateway's loop: HTTP on its port, both rings into the state, until it is told to stop."""
+
+import asyncio
+import os
+import signal
+from typing import Any
+
+from aiohttp import web
+
+from consumers.gateway.gateway import Gateway
+from consumers.gateway.http import MAX_BODY, make_routes
+from consumers.gateway.rest_account import ACCOUNT_ENDPOINTS
+from consumers.gateway.rest_lists import LIST_ENDPOINTS
+from consumers.gateway.rest_market import MARKET_ENDPOINTS
+from consumers.gateway.rest_orders import ORDER_ENDPOINTS
+from consumers.gateway.user_socket import USER_ENDPOINTS, user_socket
+from ringbuf.cursor import CursorState
+
+BEAT_S = 0.2
+KEEP_ALIVE_S = 75.0
+DRAIN_S = 2.0  # at a stop: for what has been asked already
+MAX_LINE = 8190  # bytes of a request's first line, or of one header
+ENDPOINTS = (*MARKET_ENDPOINTS, *ORDER_ENDPOINTS, *LIST_ENDPOINTS, *ACCOUNT_ENDPOINTS, *USER_ENDPOINTS)
+SOCKETS = {"/ws/{stream}": user_socket}
+
+
+class Server:
+    """One run: `serve` returns once it was told to stop. Raises what ended the reading of a ring."""
+
+    def __init__(self, context: Any, gateway: Gateway, port: int) -> None:
+        self._gateway = gateway
+        self._host = context.settings.gateway.host
+        self._port = port
+        self._parent = os.getppid()
+        self._over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    async def serve(self) -> None:
+        """Until SIGTERM, the supervisor's death, or another ring under this name."""
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGTERM, self._stop)
+        self._gateway.start(self._failed)
+        app = web.Application(client_max_size=MAX_BODY)
+        app.add_routes(make_routes(self._gateway, ENDPOINTS, SOCKETS))
+        runner = web.AppRunner(
+            app,
+            access_log=None,
+            keepalive_timeout=KEEP_ALIVE_S,
+            max_line_size=MAX_LINE,
+            max_field_size=MAX_LINE,
+            shutdown_timeout=DRAIN_S,
+        )
+        await runner.setup()
+        try:
+            await web.TCPSite(runner, self._host, self._port).start()
+            await self._watch()
+        finally:
+            self._gateway.beat(CursorState.STOPPING)
+            self._gateway.let_go("the gateway stops")
+            await runner.cleanup()
+            self._gateway.stop()
+
+    async def _watch(self) -> None:
+        while not self._over.done():
+            self._gateway.beat(CursorState.RUNNING)
+            await asyncio.wait([self._over], timeout=BEAT_S)
+            if os.getppid() != self._parent or not self._gateway.is_current:
+                self._stop()
+        self._over.result()
+
+    def _stop(self) -> None:
+        if not self._over.done():
+            self._over.set_result(None)
+
+    def _failed(self, error: BaseException) -> None:
+        if not self._over.done():
+            self._over.set_exception(error)
+
+
+async def run(context: Any, name: str, port: int) -> None:
+    """One gateway from its parts to its end."""
+    gateway = Gateway(context, name)
+    try:
+        await Server(context, gateway, port).serve()
+    finally:
+        gateway.close()
