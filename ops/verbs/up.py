@@ -58,7 +58,10 @@ def _announce(args: argparse.Namespace, run: dict[str, Any]) -> None:
     if run["state"] == "standby":
         say(f"standby: `promote` makes it the primary, with order entry on {ports['entry']}")
         return
-    say(f"ready: {len(run['processes'])} processes, order entry on {ports['entry']}, feed on {ports['feed_json']}")
+    said = f"ready: {len(run['processes'])} processes, order entry on {ports['entry']}, feed on {ports['feed_json']}"
+    if "gateway" in run["processes"]:
+        said += f", gateway on http://{run['settings']['gateway']['host']}:{ports['gateway']}"
+    say(said)
 
 
 def _start(args: argparse.Namespace, name: str, data: Path, ready: Any) -> int:
