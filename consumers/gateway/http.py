@@ -2,7 +2,7 @@
 
 import inspect
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -23,13 +23,28 @@ log = logging.getLogger(__name__)
 
 MAX_BODY = 64 << 10
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+Socket = Callable[[Gateway, web.Request], Awaitable[web.StreamResponse]]
 AWAY = (StoreError, lmdb.Error, JournalError)  # of what is behind the gateway: the request may be sent again
 
 
-def make_routes(gateway: Gateway, endpoints: tuple[Endpoint, ...]) -> list[web.RouteDef]:
-    """A route an endpoint, and one that answers everything else."""
+def make_routes(gateway: Gateway, endpoints: tuple[Endpoint, ...], sockets: Mapping[str, Socket]) -> list[web.RouteDef]:
+    """A route an endpoint, one a path of WebSockets, and one that answers everything else."""
     routes = [web.route(each.method, each.path, _handler(gateway, each)) for each in endpoints]
+    routes += [web.get(path, _socket_handler(gateway, answer)) for path, answer in sockets.items()]
     return [*routes, web.route("*", "/{path:.*}", _nothing_there)]
+
+
+def _socket_handler(gateway: Gateway, answer: Socket) -> Handler:
+    async def handle(request: web.Request) -> web.StreamResponse:
+        try:
+            return await answer(gateway, request)
+        except ApiError as error:
+            return json_response(error.to_dict(), error.status)
+        except AWAY as error:
+            log.warning("%s: %s: %s", request.path, type(error).__name__, error)
+            return json_response(internal().to_dict(), internal().status)
+
+    return handle
 
 
 def _handler(gateway: Gateway, endpoint: Endpoint) -> Handler:

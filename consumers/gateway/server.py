@@ -13,6 +13,7 @@ from consumers.gateway.rest_account import ACCOUNT_ENDPOINTS
 from consumers.gateway.rest_lists import LIST_ENDPOINTS
 from consumers.gateway.rest_market import MARKET_ENDPOINTS
 from consumers.gateway.rest_orders import ORDER_ENDPOINTS
+from consumers.gateway.stream_socket import STREAM_SOCKETS
 from ringbuf.cursor import CursorState
 
 BEAT_S = 0.2
@@ -20,6 +21,7 @@ KEEP_ALIVE_S = 75.0
 DRAIN_S = 2.0  # at a stop: for what has been asked already
 MAX_LINE = 8190  # bytes of a request's first line, or of one header
 ENDPOINTS = (*MARKET_ENDPOINTS, *ORDER_ENDPOINTS, *LIST_ENDPOINTS, *ACCOUNT_ENDPOINTS)
+SOCKETS = STREAM_SOCKETS
 
 
 class Server:
@@ -38,7 +40,7 @@ class Server:
         loop.add_signal_handler(signal.SIGTERM, self._stop)
         self._gateway.start(self._failed)
         app = web.Application(client_max_size=MAX_BODY)
-        app.add_routes(make_routes(self._gateway, ENDPOINTS))
+        app.add_routes(make_routes(self._gateway, ENDPOINTS, SOCKETS))
         runner = web.AppRunner(
             app,
             access_log=None,
@@ -53,6 +55,7 @@ class Server:
             await self._watch()
         finally:
             self._gateway.beat(CursorState.STOPPING)
+            await self._gateway.sockets.close()
             await runner.cleanup()
             self._gateway.stop()
 
