@@ -184,11 +184,12 @@ class Store:
         self._env.set_mapsize(self._map_size)
         log.warning("store %s: map was full, now %d bytes", self.path, self._map_size)
 
-    def close(self) -> None:
-        """Close the environment; an open read transaction must have ended."""
+    def close(self, others_write: bool = False) -> None:
+        """Close the environment; an open read transaction must have ended. others_write: other processes go on."""
         self._env.sync(True)
         self._env.close()
-        (self.path / UNSYNCED).unlink(missing_ok=True)
+        if not others_write:
+            (self.path / UNSYNCED).unlink(missing_ok=True)
 
     def __enter__(self) -> "Store":
         return self

@@ -60,6 +60,7 @@ class Account:
         self.highest = 0
         self.listeners: list[Listener] = []
         self.under_way: set[str] = set()  # names of orders that are not answered yet
+        self._request_names: OrderedDict[int, str] = OrderedDict()
 
     def find(self, order_id: int) -> Order | None:
         """An open or lately ended order."""
@@ -69,6 +70,17 @@ class Account:
         """The same by the client id that placed it."""
         order_id = self._by_client.get(client_id)
         return None if order_id is None else self.find(order_id)
+
+    def call_request(self, number: int, name: str | None) -> None:
+        """A cancel that is about to be sent has a name of its own; not kept for long."""
+        if name is not None:
+            self._request_names[number] = name
+            if len(self._request_names) > RECENT:
+                self._request_names.popitem(last=False)
+
+    def request_name(self, number: int) -> str | None:
+        """What a cancel was called, None where it had no name."""
+        return self._request_names.get(number)
 
     def partner_of(self, order: Order) -> Order | None:
         """The other one of a pair."""

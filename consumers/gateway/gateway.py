@@ -1,8 +1,10 @@
 """What a gateway process is made of, put together once after the fork."""
 
+import asyncio
 import time
 from collections.abc import Callable
-from typing import Any
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any
 
 from config.api_keys import ApiKeys
 from consumers.gateway.accounts import Accounts
@@ -10,8 +12,10 @@ from consumers.gateway.desk import Desk
 from consumers.gateway.history import History
 from consumers.gateway.hub import Hub
 from consumers.gateway.limits import RateLimits
+from consumers.gateway.listen_keys import ListenKeys
 from consumers.gateway.market import Markets
 from consumers.gateway.names import Names
+from consumers.gateway.own_store import own_store
 from consumers.gateway.pump import RingPump
 from consumers.gateway.sockets import Sockets
 from consumers.gateway.stores import Stores
@@ -19,6 +23,9 @@ from consumers.gateway.stream import EventStream
 from consumers.gateway.symbols import Symbols
 from consumers.gateway.trading import Trading
 from ringbuf.cursor import CursorState
+
+if TYPE_CHECKING:
+    from consumers.gateway.user_socket import UserSocket
 
 
 class Gateway:
@@ -35,7 +42,11 @@ class Gateway:
         self.keys = ApiKeys(context.data)
         self.limits = RateLimits(context.settings.gateway)
         sync = context.settings.engine.durability == "fsync"
-        self.names = Names(context.data, context.epoch, sync, context.settings.consumers.map_gb << 30)
+        self._open = ExitStack()
+        map_size = context.settings.consumers.map_gb << 30
+        own = self._open.enter_context(own_store(context.data, context.epoch, sync, map_size))
+        self.names = Names(own, sync)
+        self.listen_keys = ListenKeys(own, self.keys)
         self.desk = Desk(context, name, self.stream.ring)
         self.accounts = Accounts(self.stream, self.stores, self.names)
         self.history = History(self.stream, self.stores, self.accounts)
@@ -43,6 +54,8 @@ class Gateway:
         self.stream.listeners += [self.accounts.on_events, self.desk.on_events]
         self.sockets = Sockets(context.settings.gateway.connections_per_5m)
         self.hub = Hub(self)
+        self.user_sockets: set[UserSocket] = set()
+        self.closing: set[asyncio.Task[None]] = set()  # sockets that are being let go of
         self._pumps: list[RingPump] = []
 
     def now_ms(self) -> int:
@@ -63,11 +76,19 @@ class Gateway:
         return self.stream.ring.is_current
 
     def beat(self, state: CursorState) -> None:
-        """A few times a second: show life, look whether keys changed."""
+        """A few times a second: show life, look whether keys changed, and let go of who has none any more."""
         self.stream.beat(state)
         self.desk.look()
         self.keys.refresh()
         self.sockets.look()
+        now_ms = self.now_ms()
+        for socket in list(self.user_sockets):
+            socket.look(now_ms)
+
+    def let_go(self, why: str) -> None:
+        """Close every socket, saying why."""
+        for socket in list(self.user_sockets):
+            socket.drop(why)
 
     def stop(self) -> None:
         """In the loop: read no more."""
@@ -78,7 +99,7 @@ class Gateway:
     def close(self) -> None:
         """Let go of everything; after `stop`."""
         self.desk.close()
-        self.names.close()
+        self._open.close()
         self.markets.close()
         self.stores.close()
         self.stream.close()

@@ -1,26 +1,24 @@
-"""The names that clients give their orders and lists, and the engine's numbers for them; in DATA/gateway/names.
+"""The names that clients give their orders and lists, and the engine's numbers for them; in the gateway's own store.
 
 The engine knows whole numbers that grow per account, clients send texts (`newClientOrderId`). A name is on disk before
 the order that it names is sent: so after a crash the name still means that order, and a number that a name has is
 never given to another. Nothing is taken out: an order that has ended is still shown under its name. One that was
 given no name, or came in by another door, is shown under its number.
 
-Several gateways may share the folder: numbers are given out inside LMDB's write lock.
+Several gateways may share the store: numbers are given out inside LMDB's write lock.
 """
 
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import lmdb
 
-from consumers.store import MAP_SIZE, Store, StoreError, encode_key
+from consumers.store import Store, StoreError, encode_key
 
-FOLDER = ("gateway", "names")
 ORDERS, LISTS = "orders", "lists"  # kinds of names
-_TABLES = tuple(f"{kind}_by_{what}" for kind in (ORDERS, LISTS) for what in ("name", "number"))
+TABLES = tuple(f"{kind}_by_{what}" for kind in (ORDERS, LISTS) for what in ("name", "number"))
 _NUMBER_BYTES = 8
 
 
@@ -39,10 +37,8 @@ class _Wish:
 class Names:
     """One process's view of all names. `sync`: a name has to survive the host, not only this process."""
 
-    def __init__(self, data: Path, epoch: int, sync: bool, map_size: int = MAP_SIZE) -> None:
-        folder = Path(data, *FOLDER)
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        self._store = Store(folder, epoch, _TABLES, sync, map_size)
+    def __init__(self, store: Store, sync: bool) -> None:
+        self._store = store
         self._sync = sync
         self._wishes: list[_Wish] = []
         self._busy = False
@@ -125,10 +121,6 @@ class Names:
             if not found or not cursor.key().startswith(encode_key(account)):
                 return 0
             return int.from_bytes(cursor.key()[_NUMBER_BYTES:], "big")
-
-    def close(self) -> None:
-        """Close the environment."""
-        self._store.close()
 
 
 def _outcome(write: Callable[[list[_Wish]], list[int]], wishes: list[_Wish]) -> "list[int] | Exception":

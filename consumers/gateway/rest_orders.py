@@ -229,7 +229,12 @@ async def cancel_one(
         raise ApiError(CANCEL_REJECTED, "Unknown order sent.")
     if restriction is not None and (order.filled_lots == 0) != (restriction == "ONLY_NEW"):
         raise ApiError(CANCEL_REJECTED, "Order was not canceled due to cancel restrictions.")
-    rows = await gateway.trading.ask(account, lambda number: cancel_command(account.number, number, order.order_id))
+
+    def make(number: int) -> np.ndarray:
+        account.call_request(number, name)
+        return cancel_command(account.number, number, order.order_id)
+
+    rows = await gateway.trading.ask(account, make)
     if rows[-1].type == _REJECTED:
         raise refuse(rows[-1], CANCEL_REJECTED)
     return cancelled_json(gateway, order, rows[-1].ts_ns, name)

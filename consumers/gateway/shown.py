@@ -31,6 +31,16 @@ def type_word(order: Order) -> str:
     return "LIMIT_MAKER" if order.post_only else _TYPES[order.order_type]
 
 
+def tif_word(order: Order) -> str:
+    """GTC, IOC or FOK."""
+    return _TIFS[order.tif]
+
+
+def stp_word(order: Order) -> str:
+    """The self-trade prevention mode."""
+    return _STPS[order.stp]
+
+
 def list_id(order: Order) -> int:
     """Of the list that an order is in: the id of its first order; -1 where it is in none."""
     return min(order.order_id, order.pair_order_id) if order.pair_order_id else NO_LIST
@@ -46,7 +56,7 @@ def terms_json(order: Order, instrument: Instrument, quote_order_qty: str | None
         "origQuoteOrderQty": quote_order_qty or instrument.quote_text(0),
         "cummulativeQuoteQty": instrument.quote_text(order.quote),
         "status": order.word,
-        "timeInForce": _TIFS[order.tif],
+        "timeInForce": tif_word(order),
         "type": type_word(order),
         "side": SIDES[order.side],
     }
@@ -54,7 +64,7 @@ def terms_json(order: Order, instrument: Instrument, quote_order_qty: str | None
         found["stopPrice"] = price(order.stop_price_ticks)
     if order.display_lots:
         found["icebergQty"] = qty(order.display_lots)
-    found["selfTradePreventionMode"] = _STPS[order.stp]
+    found["selfTradePreventionMode"] = stp_word(order)
     return found
 
 

@@ -1,5 +1,6 @@
 """`/ws` and `/stream`: market streams over a WebSocket, and the requests that a client makes there."""
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -8,6 +9,7 @@ from aiohttp import web
 from consumers.gateway.frames import OVERLOADED, frame
 from consumers.gateway.socket import Socket
 from consumers.gateway.streams import Stream
+from consumers.gateway.user_socket import user_socket
 
 if TYPE_CHECKING:
     from consumers.gateway.gateway import Gateway
@@ -16,6 +18,7 @@ MOST_STREAMS = 1024
 MESSAGES_A_SECOND = 5
 MAX_ID = 36
 METHODS = ("SUBSCRIBE", "UNSUBSCRIBE", "LIST_SUBSCRIPTIONS", "SET_PROPERTY", "GET_PROPERTY")
+_LISTEN_KEY = re.compile("[A-Za-z0-9]{64}", re.ASCII)
 _LISTED = ", ".join(f"`{method}`" for method in METHODS)
 UNKNOWN_PROPERTY, BAD_VALUE, BAD_REQUEST, BAD_JSON = 0, 1, 2, 3  # codes of this protocol
 
@@ -162,8 +165,12 @@ def _texts(names: list[Any]) -> list[str]:
 
 
 async def raw_streams(gateway: "Gateway", request: web.Request) -> web.StreamResponse:
-    """GET /ws, /ws/NAME, /ws/NAME/NAME…"""
-    return await _serve(gateway, request, request.match_info.get("names", ""), combined=False)
+    """GET /ws, /ws/NAME, /ws/NAME/NAME…, /ws/LISTENKEY"""
+    names = request.match_info.get("stream", "")
+    if _LISTEN_KEY.fullmatch(names) is not None:
+        gateway.sockets.admit(request.remote or "")
+        return await user_socket(gateway, request)
+    return await _serve(gateway, request, names, combined=False)
 
 
 async def combined_streams(gateway: "Gateway", request: web.Request) -> web.StreamResponse:
@@ -180,4 +187,4 @@ async def _serve(gateway: "Gateway", request: web.Request, names: str, combined:
     return await client.socket.serve(lambda socket: client.subscribe(streams))
 
 
-STREAM_SOCKETS = {"/ws": raw_streams, "/ws/{names:.*}": raw_streams, "/stream": combined_streams}
+STREAM_SOCKETS = {"/ws": raw_streams, "/ws/{stream:.*}": raw_streams, "/stream": combined_streams}

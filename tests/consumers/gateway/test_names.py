@@ -6,18 +6,22 @@ import random
 import signal
 import subprocess
 import sys
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from consumers.gateway.names import LISTS, Names
+from consumers.gateway.own_store import own_store
 from tests.pipeline import ROOT
 
 MAP = 1 << 30
 
 
-def opened(folder: Path, sync: bool = False) -> Names:
-    return Names(folder, 5, sync, MAP)
+@contextmanager
+def opened(folder: Path, sync: bool = False) -> Iterator[Names]:
+    with own_store(folder, 5, sync, MAP) as store:
+        yield Names(store, sync)
 
 
 def run(work: Coroutine[Any, Any, Any]) -> Any:
@@ -25,54 +29,53 @@ def run(work: Coroutine[Any, Any, Any]) -> Any:
 
 
 def test_names_are_found_both_ways_by_account_and_kind(tmp_path: Path) -> None:
-    names = opened(tmp_path)
+    with opened(tmp_path) as names:
 
-    async def give() -> list[int]:
-        return list(await asyncio.gather(*(names.give(account, "x", 10) for account in (1, 2, 1 << 31, 255, 256))))
+        async def give() -> list[int]:
+            return list(await asyncio.gather(*(names.give(account, "x", 10) for account in (1, 2, 1 << 31, 255, 256))))
 
-    assert run(give()) == [11] * 5
-    run(names.put(1, "x", 77, LISTS))
-    assert [names.number(account, "x") for account in (1, 2, 3)] == [11, 11, None]
-    assert names.number(1, "x", LISTS) == 77
-    assert (names.name(1, 11), names.name(1, 12), names.name(3, 11)) == ("x", "12", "11")
-    assert [names.last_number(account) for account in (1, 255, 256, 257)] == [11, 11, 11, 0]
-    names.close()
+        assert run(give()) == [11] * 5
+        run(names.put(1, "x", 77, LISTS))
+        assert [names.number(account, "x") for account in (1, 2, 3)] == [11, 11, None]
+        assert names.number(1, "x", LISTS) == 77
+        assert (names.name(1, 11), names.name(1, 12), names.name(3, 11)) == ("x", "12", "11")
+        assert [names.last_number(account) for account in (1, 255, 256, 257)] == [11, 11, 11, 0]
 
 
 def test_a_number_that_has_a_name_is_never_given_to_another(tmp_path: Path) -> None:
     for sync in (False, True):
-        names = opened(tmp_path / str(sync), sync)
+        with opened(tmp_path / str(sync), sync) as names:
 
-        async def give(names: Names = names) -> list[int]:
-            found = await asyncio.gather(*(names.give(1, f"n{at}", at % 7) for at in range(50)))
-            return [*found, *[await names.give(1, f"m{at}", 0) for at in range(5)]]
+            async def give(names: Names = names) -> list[int]:
+                found = await asyncio.gather(*(names.give(1, f"n{at}", at % 7) for at in range(50)))
+                return [*found, *[await names.give(1, f"m{at}", 0) for at in range(5)]]
 
-        numbers = run(give())
-        assert len(set(numbers)) == len(numbers) == 55
-        assert all(names.name(1, number) == name for name, number in zip(
-            [*(f"n{at}" for at in range(50)), *(f"m{at}" for at in range(5))], numbers, strict=True
-        ))  # fmt: skip
-        names.close()
+            numbers = run(give())
+            assert len(set(numbers)) == len(numbers) == 55
+            assert all(names.name(1, number) == name for name, number in zip(
+                [*(f"n{at}" for at in range(50)), *(f"m{at}" for at in range(5))], numbers, strict=True
+            ))  # fmt: skip
 
 
 def test_a_name_given_anew_means_the_new_order_and_the_old_one_keeps_it(tmp_path: Path) -> None:
-    names = opened(tmp_path)
-    first = run(names.give(1, "mine", 0))
-    second = run(names.give(1, "mine", 0))
-    assert second > first and names.number(1, "mine") == second
-    assert names.name(1, first) == names.name(1, second) == "mine"
-    names.close()
+    with opened(tmp_path) as names:
+        first = run(names.give(1, "mine", 0))
+        second = run(names.give(1, "mine", 0))
+        assert second > first and names.number(1, "mine") == second
+        assert names.name(1, first) == names.name(1, second) == "mine"
 
 
 GIVER = """
 import asyncio, sys
 from pathlib import Path
 from consumers.gateway.names import Names
+from consumers.gateway.own_store import own_store
 
 async def give():
-    names = Names(Path(sys.argv[1]), 5, False, 1 << 30)
-    for at in range(1000000):
-        print(sys.argv[2] + str(at), await names.give(1, sys.argv[2] + str(at), 0), flush=True)
+    with own_store(Path(sys.argv[1]), 5, False, 1 << 30) as store:
+        names = Names(store, False)
+        for at in range(1000000):
+            print(sys.argv[2] + str(at), await names.give(1, sys.argv[2] + str(at), 0), flush=True)
 
 asyncio.run(give())
 """
@@ -97,7 +100,6 @@ def test_two_gateways_give_no_number_twice_and_what_was_given_outlives_a_kill(tm
         rest = giver.communicate()[0].splitlines()
         said |= {line.split()[0]: int(line.split()[1]) for line in rest if len(line.split()) == 2}
     assert len(set(said.values())) == len(said)
-    names = opened(tmp_path)
-    assert all(names.number(1, name) == number for name, number in said.items())
-    assert run(names.give(1, "after", 0)) > max(said.values())
-    names.close()
+    with opened(tmp_path) as names:
+        assert all(names.number(1, name) == number for name, number in said.items())
+        assert run(names.give(1, "after", 0)) > max(said.values())
