@@ -193,12 +193,14 @@ class GatewaySettings:
     """host: where REST and WebSocket are served. The limits are Binance's, counted by each gateway process for itself.
 
     weight_per_minute: request weight of one address. orders_per_10s, orders_per_day: new orders of one account.
+    connections_per_5m: WebSockets that one address may open in five minutes.
     """
 
     host: str = "127.0.0.1"
     weight_per_minute: int = 6000
     orders_per_10s: int = 100
     orders_per_day: int = 200_000
+    connections_per_5m: int = 300
 
 
 @dataclass(frozen=True)
