@@ -193,12 +193,14 @@ class GatewaySettings:
     """host: where REST and WebSocket are served. The limits are Binance's, counted by each gateway process for itself.
 
     weight_per_minute: request weight of one address. orders_per_10s, orders_per_day: new orders of one account.
+    demo: whoever opens the page gets a funded account for the asking, and may kill consumers; on loopback only.
     """
 
     host: str = "127.0.0.1"
     weight_per_minute: int = 6000
     orders_per_10s: int = 100
     orders_per_day: int = 200_000
+    demo: bool = False
 
 
 @dataclass(frozen=True)

@@ -185,6 +185,10 @@ def refuse_what_is_missing(settings: Settings) -> None:
 
     if needs_curve(settings.ports.host) and not settings.entry.keys:
         raise ConfigError("entry.keys", f"expected true where ports.host is not loopback but {settings.ports.host!r}")
+    if settings.gateway.demo and needs_curve(settings.gateway.host):
+        raise ConfigError(
+            "gateway.demo", f"expected false where gateway.host is {settings.gateway.host!r}: not loopback"
+        )
     if needs_curve(settings.gateway.host):
         raise ConfigError(
             "gateway.host", f"expected loopback: this version has no TLS to serve {settings.gateway.host!r} with"

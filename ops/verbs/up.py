@@ -12,7 +12,7 @@ from typing import Any
 
 from config.errors import ConfigError
 from ops.output import LogStream, print_json, say
-from ops.run_file import checked_name
+from ops.run_file import checked_name, page_address
 
 # (arguments, name, data, ready) -> exit code; calls ready with run.json's content
 Work = Callable[[argparse.Namespace, str, Path, Callable[[dict[str, Any]], None]], int]
@@ -50,6 +50,8 @@ def _announce(args: argparse.Namespace, run: dict[str, Any]) -> None:
         say(f"standby: `promote` makes it the primary, with order entry on {ports['entry']}")
         return
     say(f"ready: {len(run['processes'])} processes, order entry on {ports['entry']}, feed on {ports['feed_json']}")
+    if address := page_address(run):
+        say(f"pages and REST: {address}")
 
 
 def _start(args: argparse.Namespace, name: str, data: Path, ready: Any) -> int:
