@@ -32,7 +32,7 @@ BOUNDS = {
     "ring.capacity": (64, 1 << 28),
     "ring.market_capacity": (64, 1 << 28),
     "ring.lane_capacity": (64, 1 << 24),
-    "ring.lanes": (6, 256),
+    "ring.lanes": (7, 256),
     "journal.blocks": (1, 1 << 16),
     "consumers.map_gb": (1, 1 << 15),
 }

@@ -201,6 +201,8 @@ def refuse_used_ports(plan: Plan) -> None:
     hosts = dict.fromkeys(USED_PORTS, plan.settings.ports.host)
     if any(spec.name == "gateway" for spec in plan.processes()):
         hosts["gateway"] = plan.settings.gateway.host
+    if any(spec.name == "admin" for spec in plan.processes()):
+        hosts["admin"] = "127.0.0.1"
     if plan.settings.standby.host:
         hosts["standby"] = plan.settings.standby.host
     for name, host in hosts.items():

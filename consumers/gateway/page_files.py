@@ -1,6 +1,7 @@
 """The pages' files over HTTP: as they lie in `pages/`, with headers that let nothing in from elsewhere."""
 
 import hashlib
+from collections.abc import Mapping
 from http import HTTPStatus
 from pathlib import Path
 
@@ -24,22 +25,26 @@ _CHART_STYLE = "'sha256-3pRED1tOXas1FXFoPb9TGCjmYe9XQsmO9OV23khV2nY='"
 
 
 def page_routes(name: str, is_demo: bool, port_base: int) -> list[web.RouteDef]:
-    """The pages, their files, and what they have to know of this pipeline (`name`: its)."""
+    """The gateway's pages. name: of the pipeline."""
     admin_port = port_base + ADMIN_PORT
+    return file_routes(PAGES, {"name": name, "demo": is_demo, "adminPort": admin_port}, admin_port)
+
+
+def file_routes(pages: Mapping[str, str], about: Mapping[str, object], admin_port: int) -> list[web.RouteDef]:
+    """Pages by path, the files that they use, and what they have to know (`about`)."""
     headers = security_headers(admin_port)
     files = {path.relative_to(FOLDER).as_posix(): path.read_bytes() for path in _files()}
-    about = {"name": name, "demo": is_demo, "adminPort": admin_port}
 
     async def page(request: web.Request) -> web.StreamResponse:
-        return _answer(request, PAGES[request.path], files, headers)
+        return _answer(request, pages[request.path], files, headers)
 
     async def file(request: web.Request) -> web.StreamResponse:
         return _answer(request, request.match_info["name"], files, headers)
 
     async def told(request: web.Request) -> web.StreamResponse:
-        return web.Response(body=orjson.dumps(about), headers=headers, content_type="application/json")
+        return web.Response(body=orjson.dumps(dict(about)), headers=headers, content_type="application/json")
 
-    routes = [web.get(path, page) for path in PAGES]
+    routes = [web.get(path, page) for path in pages]
     return [*routes, web.get(f"{PREFIX}about.json", told), web.get(PREFIX + "{name:.+}", file)]
 
 

@@ -33,7 +33,11 @@ export class Rest {
   }
 
   post(path, parameters = {}) {
-    return this.#send("POST", path, new URLSearchParams(parameters).toString(), {});
+    return this.plain("POST", path, parameters);
+  }
+
+  plain(method, path, parameters = {}) {
+    return this.#send(method, path, new URLSearchParams(parameters).toString(), {});
   }
 
   /** With the key alone. */
@@ -54,12 +58,21 @@ export class Rest {
     return `${query}&signature=${await this.session.sign(query)}`;
   }
 
-  async #send(method, path, query, headers) {
+  /** With key, signature and a JSON body, as the admin API takes it. */
+  async signedBody(method, path, parameters, body) {
+    const text = body === undefined ? "" : JSON.stringify(body);
+    const query = new URLSearchParams([...Object.entries(parameters), ["timestamp", Date.now() + this.aheadMs]]).toString();
+    const signed = `${query}&signature=${await this.session.sign(query + text)}`;
+    const headers = { [KEY_HEADER]: this.session.key, ...(text ? { "Content-Type": "application/json" } : {}) };
+    return this.#send(method, path, signed, headers, text || undefined);
+  }
+
+  async #send(method, path, query, headers, sent) {
     const url = `${this.base}${path}${query ? `?${query}` : ""}`;
     let answer;
     let body;
     try {
-      answer = await fetch(url, { method, headers, cache: "no-store", signal: AbortSignal.timeout(PATIENCE_MS) });
+      answer = await fetch(url, { method, headers, body: sent, cache: "no-store", signal: AbortSignal.timeout(PATIENCE_MS) });
       body = await answer.json();
     } catch (error) {
       throw new Unanswered(`no answer from the gateway (${error.name})`);
