@@ -193,6 +193,7 @@ class GatewaySettings:
     """host: where REST and WebSocket are served. The limits are Binance's, counted by each gateway process for itself.
 
     weight_per_minute: request weight of one address. orders_per_10s, orders_per_day: new orders of one account.
+    connections_per_5m: WebSockets that one address may open in five minutes.
     demo: whoever opens the page gets a funded account for the asking, and may kill consumers; on loopback only.
     """
 
@@ -200,6 +201,7 @@ class GatewaySettings:
     weight_per_minute: int = 6000
     orders_per_10s: int = 100
     orders_per_day: int = 200_000
+    connections_per_5m: int = 300
     demo: bool = False
 
 

@@ -25,6 +25,10 @@ class Book:
         elif totals.pop(price_ticks, None) is not None:
             del prices[bisect_left(prices, price_ticks)]
 
+    def lots(self, side: int, price_ticks: int) -> int:
+        """A level's total, 0 where there is none."""
+        return self._totals[side].get(price_ticks, 0)
+
     def fill(self, side: int, levels: list[Level]) -> None:
         """A whole side at once, in place of what was there."""
         self._totals[side].clear()

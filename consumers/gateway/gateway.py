@@ -10,12 +10,14 @@ from config.api_keys import ApiKeys
 from consumers.gateway.accounts import Accounts
 from consumers.gateway.desk import Desk
 from consumers.gateway.history import History
+from consumers.gateway.hub import Hub
 from consumers.gateway.limits import RateLimits
 from consumers.gateway.listen_keys import ListenKeys
 from consumers.gateway.market import Markets
 from consumers.gateway.names import Names
 from consumers.gateway.own_store import own_store
 from consumers.gateway.pump import RingPump
+from consumers.gateway.sockets import Sockets
 from consumers.gateway.stores import Stores
 from consumers.gateway.stream import EventStream
 from consumers.gateway.symbols import Symbols
@@ -51,6 +53,8 @@ class Gateway:
         self.history = History(self.stream, self.stores, self.accounts)
         self.trading = Trading(self.desk, self.names, self.history, self.stream.catalog)
         self.stream.listeners += [self.accounts.on_events, self.desk.on_events]
+        self.sockets = Sockets(context.settings.gateway.connections_per_5m)
+        self.hub = Hub(self)
         self.user_sockets: set[UserSocket] = set()
         self.closing: set[asyncio.Task[None]] = set()  # sockets that are being let go of
         self._pumps: list[RingPump] = []
@@ -65,6 +69,7 @@ class Gateway:
             pump = RingPump(waiter, lambda part=part: part.position, part.take, failed)  # type: ignore[misc]
             self._pumps.append(pump)
             pump.start()
+        self.hub.start(failed)
 
     @property
     def is_current(self) -> bool:
@@ -76,6 +81,7 @@ class Gateway:
         self.stream.beat(state)
         self.desk.look()
         self.keys.refresh()
+        self.sockets.look()
         now_ms = self.now_ms()
         for socket in list(self.user_sockets):
             socket.look(now_ms)
@@ -87,6 +93,7 @@ class Gateway:
 
     def stop(self) -> None:
         """In the loop: read no more."""
+        self.hub.stop()
         for pump in self._pumps:
             pump.stop()
 

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Callable
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,25 +17,15 @@ from consumers.gateway.klines import CandleReader, kline_json, klines
 from consumers.gateway.limits import rate_limits
 from consumers.gateway.params import Params, missing
 from consumers.gateway.symbols import symbol_info
-from consumers.gateway.tickers import (
-    MS,
-    Window,
-    average_text,
-    book_json,
-    change_json,
-    day_of,
-    full_json,
-    mini_json,
-)
+from consumers.gateway.tickers import MS, book_json, change_json, full_json, mini_json
+from consumers.gateway.windows import AVERAGE_MINUTES, average_of, day_with_first, window_of
 from consumers.marketdata.store import first_trade_at, last_trades, trades_from
-from consumers.store import StoreView
 
 if TYPE_CHECKING:
     from consumers.gateway.gateway import Gateway
 
 MOST_ROWS = 1000
 MOST_LEVELS = 5000
-AVERAGE_MINUTES = 5
 _WINDOW = re.compile("[0-9]{1,2}[mhd]", re.ASCII)
 _WINDOWS = {"m": (60, 59), "h": (3600, 23), "d": (86400, 7)}
 
@@ -203,48 +192,8 @@ def candles(gateway: "Gateway", caller: Caller, params: Params) -> list[list[Any
 def average_price(gateway: "Gateway", caller: Caller, params: Params) -> dict[str, Any]:
     """The average price of the last five minutes in which something traded."""
     instrument = gateway.symbols.asked(params)
-    window = _window_of(gateway, instrument, AVERAGE_MINUTES * 60, "1m")
-    last = gateway.markets.of(instrument.id)
-    if not window.volume:
-        price = instrument.price_text(last.last_ticks)
-    else:
-        price = average_text(instrument, window.quote, window.volume)
-    close_ms = last.last_trade.ts_ns // MS if last.last_trade is not None else gateway.now_ms()
+    price, close_ms = average_of(gateway, instrument)
     return {"mins": AVERAGE_MINUTES, "price": price, "closeTime": close_ms}
-
-
-def _window_of(gateway: "Gateway", instrument: Instrument, seconds: int, by: str) -> Window:
-    """What traded in the last `seconds`, by whole candles."""
-    now_ms = gateway.now_ms()
-    interval = INTERVALS[by]
-    end_s = now_ms // 1000 + 1
-    first_s = interval.start(end_s - seconds)
-    view = gateway.stores.market()
-    with view.snapshot() as txn:
-        found = list(CandleReader(txn, view, instrument.id, interval).traded(first_s, end_s).values())
-        first_id = _first_id(txn, view, instrument.id, first_s * 1000)
-    if not found:
-        return Window(0, 0, 0, gateway.markets.of(instrument.id).last_ticks, 0, 0, 0, first_s * 1000, now_ms)
-    last = gateway.markets.of(instrument.id).last_trade
-    return Window(
-        found[0].open,
-        max(candle.high for candle in found),
-        min(candle.low for candle in found),
-        found[-1].close,
-        sum(candle.volume for candle in found),
-        sum(candle.quote for candle in found),
-        sum(candle.trades for candle in found),
-        first_s * 1000,
-        now_ms,
-        first_id,
-        last.seq if last is not None else -1,
-    )
-
-
-def _first_id(txn: Any, view: StoreView, symbol: int, since_ms: int) -> int:
-    """The first print since then, -1 where there is none."""
-    rows = trades_from(txn, view, symbol, first_trade_at(txn, view, symbol, since_ms * MS), 1)
-    return int(rows["seq"][0]) if len(rows) else -1
 
 
 def _chosen(gateway: "Gateway", params: Params) -> list[Instrument]:
@@ -285,9 +234,7 @@ def day_tickers(gateway: "Gateway", caller: Caller, params: Params) -> Any:
     with view.snapshot() as txn:
         for instrument in _chosen(gateway, params):
             market, name = gateway.markets.of(instrument.id), gateway.symbols.name(instrument.id)
-            window = day_of(market, gateway.now_ms())
-            if window.trades:
-                window = replace(window, first_id=_first_id(txn, view, instrument.id, window.open_ms))
+            window = day_with_first(market, gateway.now_ms(), txn, view)
             rows.append(mini_json(name, instrument, window) if is_mini else full_json(name, market, window))
     return _one_or_all(params, rows)
 
@@ -304,7 +251,7 @@ def window_tickers(gateway: "Gateway", caller: Caller, params: Params) -> Any:
     rows = []
     for instrument in _chosen(gateway, params):
         name = gateway.symbols.name(instrument.id)
-        window = _window_of(gateway, instrument, seconds, "1m" if seconds <= 86400 else "1h")
+        window = window_of(gateway, instrument, seconds, "1m" if seconds <= 86400 else "1h")
         row = mini_json(name, instrument, window)
         rows.append(row if is_mini else row | change_json(instrument, window))
     return _one_or_all(params, rows)

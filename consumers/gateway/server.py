@@ -15,7 +15,8 @@ from consumers.gateway.rest_account import ACCOUNT_ENDPOINTS
 from consumers.gateway.rest_lists import LIST_ENDPOINTS
 from consumers.gateway.rest_market import MARKET_ENDPOINTS
 from consumers.gateway.rest_orders import ORDER_ENDPOINTS
-from consumers.gateway.user_socket import USER_ENDPOINTS, user_socket
+from consumers.gateway.stream_socket import STREAM_SOCKETS
+from consumers.gateway.user_socket import USER_ENDPOINTS
 from ringbuf.cursor import CursorState
 
 BEAT_S = 0.2
@@ -23,7 +24,7 @@ KEEP_ALIVE_S = 75.0
 DRAIN_S = 2.0  # at a stop: for what has been asked already
 MAX_LINE = 8190  # bytes of a request's first line, or of one header
 ENDPOINTS = (*MARKET_ENDPOINTS, *ORDER_ENDPOINTS, *LIST_ENDPOINTS, *ACCOUNT_ENDPOINTS, *USER_ENDPOINTS)
-SOCKETS = {"/ws/{stream}": user_socket}
+SOCKETS = STREAM_SOCKETS
 
 
 class Server:
@@ -62,6 +63,7 @@ class Server:
         finally:
             self._gateway.beat(CursorState.STOPPING)
             self._gateway.let_go("the gateway stops")
+            await self._gateway.sockets.close()
             await runner.cleanup()
             self._gateway.stop()
 

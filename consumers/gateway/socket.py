@@ -1,0 +1,142 @@
+"""One WebSocket connection, whatever it is for: what is written to it, what it may send, and when it is let go of.
+
+Frames go straight to the transport: they are made once for everybody, and nothing is copied for a connection that
+reads as fast as it is written to. What a client has not read yet waits in the transport's buffer, and that is bounded:
+
+- above FULL a connection is full: what a newer message makes void is left out until the client has read on (the
+  streams see to it, `is_full`);
+- above MOST it is closed with a reason (1008): what may not be left out would be lost, or grow without end.
+
+A ping each 20 s has to be answered with its payload within a minute, and a connection lasts 24 h, as at Binance.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from aiohttp import WSMsgType, web
+
+from consumers.gateway.frames import GOING_AWAY, PING, POLICY, PONG, UNSUPPORTED, frame
+
+if TYPE_CHECKING:
+    from consumers.gateway.sockets import Sockets
+
+log = logging.getLogger(__name__)
+
+FULL, MOST = 64 << 10, 1 << 20  # bytes that wait for a client to read them
+PING_S, PONG_S, LIFE_S = 20.0, 60.0, 86400.0
+CLOSE_S = 5.0  # for the client to take the reason and say goodbye
+MAX_MESSAGE = 64 << 10  # bytes of what a client sends
+_PAYLOAD_BYTES = 16
+
+
+class Socket:
+    """`serve` from the handshake to the end; `heard` takes each text that the client sends.
+
+    per_second: messages that a client may send, pings and pongs included; 0 = any number.
+    """
+
+    def __init__(
+        self, sockets: "Sockets", request: web.Request, heard: Callable[["Socket", str], None], per_second: int = 0
+    ) -> None:
+        self.address = request.remote or ""
+        self._sockets = sockets
+        self._request = request
+        self._heard = heard
+        self._per_second = per_second
+        self._second, self._in_second = 0, 0
+        self._response = web.WebSocketResponse(autoping=False, compress=False, max_msg_size=MAX_MESSAGE)
+        self._transport: Any = None
+        self.since = self._pinged = time.monotonic()
+        self._unanswered: dict[bytes, float] = {}  # pings, and when they were sent
+        self.is_over = False
+        self.at_end: list[Callable[[], None]] = []  # called once it is over
+
+    async def serve(self, begin: Callable[["Socket"], None] | None = None) -> web.WebSocketResponse:
+        """From the handshake to the end; `begin` is called in between."""
+        await self._response.prepare(self._request)
+        self._transport = self._request.transport
+        self._sockets.add(self)
+        try:
+            if begin is not None:
+                begin(self)
+            async for message in self._response:
+                self._take(message)
+        finally:
+            self._finish()
+            self._sockets.remove(self)
+        return self._response
+
+    def _finish(self) -> None:
+        self.is_over = True
+        ended, self.at_end = self.at_end, []
+        for call in ended:
+            call()
+
+    def _take(self, message: Any) -> None:
+        if self.is_over or message.type == WSMsgType.ERROR:
+            return
+        if self._is_too_much():
+            self.drop(POLICY, "Too many messages.")
+        elif message.type == WSMsgType.TEXT:
+            self._heard(self, message.data)
+        elif message.type == WSMsgType.PING:
+            self.write(frame(bytes(message.data), PONG))
+        elif message.type == WSMsgType.PONG:
+            self._unanswered = {} if bytes(message.data) in self._unanswered else self._unanswered
+        else:
+            self.drop(UNSUPPORTED, "Text frames only.")
+
+    def _is_too_much(self) -> bool:
+        second = int(time.monotonic())
+        if second != self._second:
+            self._second, self._in_second = second, 0
+        self._in_second += 1
+        return 0 < self._per_second < self._in_second
+
+    @property
+    def is_full(self) -> bool:
+        """Whether the client is behind: what can wait, or be left out, should be."""
+        return bool(self._transport.get_write_buffer_size() > FULL)
+
+    def write(self, data: bytes) -> None:
+        """Whole frames to the client; nothing once it is over. A client too far behind is dropped instead."""
+        if self.is_over or self._transport.is_closing():
+            return
+        if self._transport.get_write_buffer_size() + len(data) > MOST:
+            self._sockets.too_slow += 1
+            self.drop(POLICY, "Too slow: more is unread than is kept for a connection.")
+        else:
+            self._transport.write(data)
+
+    def look(self, now: float) -> None:
+        """Once a second or so: ping, and let go of who does not answer or has been here for a day."""
+        if now - self.since > LIFE_S:
+            self.drop(GOING_AWAY, "A connection lasts 24 hours.")
+        elif self._unanswered and now - next(iter(self._unanswered.values())) > PONG_S:
+            self._sockets.silent += 1
+            self.drop(POLICY, "No pong within a minute.")
+        elif now - self._pinged >= PING_S:
+            self._pinged = now
+            payload = str(time.time_ns() // 1_000_000).encode()[:_PAYLOAD_BYTES]
+            self._unanswered[payload] = now
+            self.write(frame(payload, PING))
+
+    def drop(self, code: int, reason: str) -> None:
+        """Tell the client why, as far as it reads, and let go of it."""
+        if self.is_over:
+            return
+        self._finish()
+        log.info("a connection of %s is closed: %s", self.address, reason)
+        self._sockets.close_later(self._close(code, reason))
+
+    async def _close(self, code: int, reason: str) -> None:
+        try:
+            async with asyncio.timeout(CLOSE_S):
+                await self._response.close(code=code, message=reason.encode())
+        except TimeoutError:
+            pass
+        if not self._transport.is_closing():
+            self._transport.abort()

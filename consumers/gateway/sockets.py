@@ -1,0 +1,70 @@
+"""Every WebSocket of this process: how many, how they fare, and the second hand that looks after them."""
+
+import asyncio
+import time
+from collections.abc import Coroutine
+from http import HTTPStatus
+
+from consumers.gateway.errors import TOO_MANY_REQUESTS, ApiError
+from consumers.gateway.frames import GOING_AWAY
+from consumers.gateway.limits import Window
+from consumers.gateway.socket import Socket
+
+LOOK_S = 1.0
+ATTEMPTS_S = 300
+
+
+class Sockets:
+    """All connections. conflated: messages left out for a client that was behind; too_slow, silent: clients dropped.
+
+    per_five_minutes: connections that one address may open in that time; 0 = any number. Raises ApiError (429) beyond.
+    """
+
+    def __init__(self, per_five_minutes: int) -> None:
+        self._all: set[Socket] = set()
+        self._closing: set[asyncio.Task[None]] = set()
+        self._most = per_five_minutes
+        self._attempts = Window(ATTEMPTS_S)
+        self._looked = 0.0
+        self.conflated = self.too_slow = self.silent = 0
+
+    def __len__(self) -> int:
+        return len(self._all)
+
+    def admit(self, address: str) -> None:
+        """Count an attempt to connect."""
+        if self._most and self._attempts.add(address, 1, time.time()) > self._most:
+            raise ApiError(
+                TOO_MANY_REQUESTS,
+                f"Too many connections; current limit is {self._most} attempts per 5 minutes.",
+                HTTPStatus.TOO_MANY_REQUESTS,
+            )
+
+    def add(self, socket: Socket) -> None:
+        """One that is open."""
+        self._all.add(socket)
+
+    def remove(self, socket: Socket) -> None:
+        """One that is not any more."""
+        self._all.discard(socket)
+
+    def close_later(self, closing: Coroutine[None, None, None]) -> None:
+        """Carry out a goodbye that nobody waits for."""
+        task = asyncio.get_running_loop().create_task(closing)
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
+
+    def look(self) -> None:
+        """As often as one likes; each second each connection is looked at."""
+        now = time.monotonic()
+        if now - self._looked >= LOOK_S:
+            self._looked = now
+            for socket in list(self._all):
+                socket.look(now)
+
+    async def close(self) -> None:
+        """The process ends: say goodbye to all."""
+        for socket in list(self._all):
+            socket.drop(GOING_AWAY, "The gateway is about to stop.")
+        if self._closing:
+            await asyncio.wait(self._closing)

@@ -1,0 +1,190 @@
+"""`/ws` and `/stream`: market streams over a WebSocket, and the requests that a client makes there."""
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import orjson
+from aiohttp import web
+
+from consumers.gateway.frames import OVERLOADED, frame
+from consumers.gateway.socket import Socket
+from consumers.gateway.streams import Stream
+from consumers.gateway.user_socket import user_socket
+
+if TYPE_CHECKING:
+    from consumers.gateway.gateway import Gateway
+
+MOST_STREAMS = 1024
+MESSAGES_A_SECOND = 5
+MAX_ID = 36
+METHODS = ("SUBSCRIBE", "UNSUBSCRIBE", "LIST_SUBSCRIPTIONS", "SET_PROPERTY", "GET_PROPERTY")
+_LISTEN_KEY = re.compile("[A-Za-z0-9]{64}", re.ASCII)
+_LISTED = ", ".join(f"`{method}`" for method in METHODS)
+UNKNOWN_PROPERTY, BAD_VALUE, BAD_REQUEST, BAD_JSON = 0, 1, 2, 3  # codes of this protocol
+
+
+class StreamError(Exception):
+    """A request is refused. code: one of the four above."""
+
+    def __init__(self, code: int, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class StreamClient:
+    """One connection and the streams that it wants."""
+
+    def __init__(self, gateway: "Gateway", request: web.Request, combined: bool) -> None:
+        self._hub = gateway.hub
+        self.combined = combined
+        self.socket = Socket(gateway.sockets, request, self._heard, MESSAGES_A_SECOND)
+        self.write = self.socket.write
+        self._names: dict[str, None] = {}
+        self.socket.at_end.append(self._leave_all)
+
+    @property
+    def is_full(self) -> bool:
+        """See Subscriber."""
+        return self.socket.is_full
+
+    def break_off(self) -> None:
+        """Prints are missing, and can't be told any more."""
+        self.socket.drop(OVERLOADED, "The gateway fell behind: trades are missing. Connect again.")
+
+    def subscribe(self, streams: list[Stream]) -> None:
+        """More streams; those that it has already stay."""
+        for stream in streams:
+            if stream.name not in self._names:
+                self._names[stream.name] = None
+                self._hub.join(stream, self)
+
+    def _leave_all(self) -> None:
+        for name in self._names:
+            self._hub.leave(name, self)
+        self._names = {}
+
+    # --- requests -----------------------------------------------------------------------------------------------------
+
+    def _heard(self, socket: Socket, text: str) -> None:
+        given_id: Any = None
+        try:
+            message = _read(text)
+            given_id = _id_of(message)
+            answer = {"result": self._answer(message), "id": given_id}
+        except StreamError as error:
+            refused = {"code": error.code, "msg": str(error)}
+            answer = {"error": refused, **refused, "id": given_id}
+        socket.write(frame(orjson.dumps(answer)))
+
+    def _answer(self, message: dict[str, Any]) -> Any:
+        method = message.get("method")
+        if method is None:
+            raise StreamError(BAD_REQUEST, "Invalid request: missing field `method`")
+        if method not in METHODS:
+            raise StreamError(
+                BAD_REQUEST, f"Invalid request: unknown variant {str(method)[:40]}, expected one of {_LISTED}"
+            )
+        params = message.get("params", [])
+        if not isinstance(params, list):
+            raise StreamError(BAD_REQUEST, "Invalid request: params must be a list")
+        if method == "LIST_SUBSCRIPTIONS":
+            return list(self._names)
+        if method == "SUBSCRIBE":
+            return self._subscribe(params)
+        if method == "UNSUBSCRIBE":
+            return self._unsubscribe(params)
+        return self._set(params) if method == "SET_PROPERTY" else self._get(params)
+
+    def _subscribe(self, names: list[Any]) -> None:
+        streams = []
+        for name in _texts(names):
+            stream = self._hub.stream(name)
+            if stream is None:
+                raise StreamError(BAD_REQUEST, f"Invalid request: invalid stream {name[:60]}")
+            streams.append(stream)
+        wanted = self._names.keys() | {stream.name for stream in streams}
+        if len(wanted) > MOST_STREAMS:
+            raise StreamError(BAD_REQUEST, f"Invalid request: more than {MOST_STREAMS} streams on one connection")
+        self.subscribe(streams)
+
+    def _unsubscribe(self, names: list[Any]) -> None:
+        for name in _texts(names):
+            if name in self._names:
+                del self._names[name]
+                self._hub.leave(name, self)
+
+    def _set(self, params: list[Any]) -> None:
+        self._check_property(params, 2)
+        if type(params[1]) is not bool:
+            raise StreamError(BAD_VALUE, "Invalid value type: expected Boolean")
+        self.combined = params[1]
+
+    def _get(self, params: list[Any]) -> bool:
+        self._check_property(params, 1)
+        return self.combined
+
+    @staticmethod
+    def _check_property(params: list[Any], count: int) -> None:
+        if not params or not isinstance(params[0], str):
+            raise StreamError(BAD_REQUEST, "Invalid request: property name must be a string")
+        if params[0] != "combined":
+            raise StreamError(UNKNOWN_PROPERTY, "Unknown property")
+        if len(params) > count:
+            raise StreamError(BAD_REQUEST, "Invalid request: too many parameters")
+        if len(params) < count:
+            raise StreamError(BAD_VALUE, "Invalid value type: expected Boolean")
+
+
+def _read(text: str) -> dict[str, Any]:
+    try:
+        message = orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        raise StreamError(
+            BAD_JSON, f"Invalid JSON: expected value at line {error.lineno} column {error.colno}"
+        ) from None
+    if not isinstance(message, dict):
+        raise StreamError(BAD_REQUEST, "Invalid request: expected an object")
+    return message
+
+
+def _id_of(message: dict[str, Any]) -> int | str | None:
+    found = message.get("id")
+    if found is None or (type(found) is int and abs(found) < 1 << 63):
+        return found
+    if isinstance(found, str) and len(found) <= MAX_ID and found.isascii():
+        return found
+    raise StreamError(
+        BAD_REQUEST, f"Invalid request: request ID must be an integer, a string of at most {MAX_ID}, or null"
+    )
+
+
+def _texts(names: list[Any]) -> list[str]:
+    if not names or not all(isinstance(name, str) for name in names):
+        raise StreamError(BAD_REQUEST, "Invalid request: params must be names of streams")
+    return names
+
+
+async def raw_streams(gateway: "Gateway", request: web.Request) -> web.StreamResponse:
+    """GET /ws, /ws/NAME, /ws/NAME/NAME…, /ws/LISTENKEY"""
+    names = request.match_info.get("stream", "")
+    if _LISTEN_KEY.fullmatch(names) is not None:
+        gateway.sockets.admit(request.remote or "")
+        return await user_socket(gateway, request)
+    return await _serve(gateway, request, names, combined=False)
+
+
+async def combined_streams(gateway: "Gateway", request: web.Request) -> web.StreamResponse:
+    """GET /stream?streams=NAME/NAME…"""
+    return await _serve(gateway, request, request.query.get("streams", ""), combined=True)
+
+
+async def _serve(gateway: "Gateway", request: web.Request, names: str, combined: bool) -> web.StreamResponse:
+    """A name that means nothing is passed over: clients put words of their own into the path."""
+    gateway.sockets.admit(request.remote or "")
+    found = [gateway.hub.stream(name) for name in dict.fromkeys(names.split("/"))]
+    streams = [stream for stream in found if stream is not None][:MOST_STREAMS]
+    client = StreamClient(gateway, request, combined)
+    return await client.socket.serve(lambda socket: client.subscribe(streams))
+
+
+STREAM_SOCKETS = {"/ws": raw_streams, "/ws/{stream:.*}": raw_streams, "/stream": combined_streams}
