@@ -32,7 +32,7 @@ BOUNDS = {
     "ring.capacity": (64, 1 << 28),
     "ring.market_capacity": (64, 1 << 28),
     "ring.lane_capacity": (64, 1 << 24),
-    "ring.lanes": (7, 256),
+    "ring.lanes": (8, 256),
     "journal.blocks": (1, 1 << 16),
     "consumers.map_gb": (1, 1 << 15),
 }
@@ -194,6 +194,7 @@ class GatewaySettings:
 
     weight_per_minute: request weight of one address. orders_per_10s, orders_per_day: new orders of one account.
     connections_per_5m: WebSockets that one address may open in five minutes.
+    demo: whoever opens the page gets a funded account for the asking, and may kill consumers; on loopback only.
     """
 
     host: str = "127.0.0.1"
@@ -201,6 +202,7 @@ class GatewaySettings:
     orders_per_10s: int = 100
     orders_per_day: int = 200_000
     connections_per_5m: int = 300
+    demo: bool = False
 
 
 @dataclass(frozen=True)

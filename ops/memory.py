@@ -24,7 +24,7 @@ from ringbuf.shm import SegmentError
 
 GATE, GATE_REQUIRED = "journal", FEED_CURSOR  # whose cursor the engine waits for; where a follower is required
 # Lanes that keep their number for good, as it stands in every event's session.
-LANES = ("engine", "entry", "risk", "balances", "entry-kafka", "transfers", "gateway")
+LANES = ("engine", "entry", "risk", "balances", "entry-kafka", "transfers", "gateway", "admin")
 _AT_WORK = (CursorState.RUNNING, CursorState.CATCHING_UP, CursorState.AWAY)
 
 

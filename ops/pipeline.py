@@ -189,6 +189,10 @@ def refuse_what_is_missing(settings: Settings) -> None:
 
     if needs_curve(settings.ports.host) and not settings.entry.keys:
         raise ConfigError("entry.keys", f"expected true where ports.host is not loopback but {settings.ports.host!r}")
+    if settings.gateway.demo and needs_curve(settings.gateway.host):
+        raise ConfigError(
+            "gateway.demo", f"expected false where gateway.host is {settings.gateway.host!r}: not loopback"
+        )
     if needs_curve(settings.gateway.host):
         raise ConfigError(
             "gateway.host", f"expected loopback: this version has no TLS to serve {settings.gateway.host!r} with"
@@ -201,6 +205,8 @@ def refuse_used_ports(plan: Plan) -> None:
     hosts = dict.fromkeys(USED_PORTS, plan.settings.ports.host)
     if any(spec.name == "gateway" for spec in plan.processes()):
         hosts["gateway"] = plan.settings.gateway.host
+    if any(spec.name == "admin" for spec in plan.processes()):
+        hosts["admin"] = "127.0.0.1"
     if plan.settings.standby.host:
         hosts["standby"] = plan.settings.standby.host
     for name, host in hosts.items():

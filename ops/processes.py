@@ -65,6 +65,7 @@ PROCESSES: tuple[ProcessSpec, ...] = (
     ProcessSpec("entry", "engine.entry.process:main", 0, cursor="entry"),
     ProcessSpec("entry-kafka", "engine.entry.from_kafka:main", 0, cursor="entry-kafka", only_where="kafka"),
     ProcessSpec("gateway", "consumers.gateway.process:main", 0, cursor="gateway", packages=("aiohttp", "uvloop")),
+    ProcessSpec("admin", "ops.admin.process:main", 0, cursor="admin", packages=("aiohttp", "uvloop")),
     ProcessSpec("standby-feed", "consumers.replication.feed:main", 5, cursor=FEED_CURSOR, only_where="standby"),
 )
 

@@ -103,6 +103,14 @@ def require_run(data: Path) -> RunFile:
     return run
 
 
+def page_address(run: dict[str, Any]) -> str:
+    """Where the trading page is, by run.json's content; "" where no gateway runs."""
+    if "gateway" not in run["processes"]:
+        return ""
+    host = run["settings"]["gateway"]["host"].strip("[]")
+    return f"http://{f'[{host}]' if ':' in host else host}:{run['ports']['gateway']}/"
+
+
 def checked_name(name: str | None) -> str:
     """A usable name of shared memory; ConfigError otherwise."""
     if name is None:

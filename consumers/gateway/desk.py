@@ -42,6 +42,11 @@ class Desk:
         self.look()
 
     @property
+    def lane(self) -> int:
+        """Its number, which stands in the session of every event that answers it."""
+        return int(self._lane.lane)
+
+    @property
     def waiting(self) -> int:
         """Requests that are not answered yet."""
         return len(self._requests)

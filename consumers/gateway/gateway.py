@@ -34,6 +34,7 @@ class Gateway:
     def __init__(self, context: Any, name: str) -> None:
         self.name = name
         self.settings = context.settings
+        self.data = context.data
         self.stream = EventStream(context, name)
         self.stores = Stores(context.data, context.epoch)
         self.stores.wait_for_all()

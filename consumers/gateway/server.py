@@ -7,8 +7,10 @@ from typing import Any
 
 from aiohttp import web
 
+from consumers.gateway.demo import DEMO_ENDPOINTS
 from consumers.gateway.gateway import Gateway
 from consumers.gateway.http import MAX_BODY, make_routes
+from consumers.gateway.page_files import page_routes
 from consumers.gateway.rest_account import ACCOUNT_ENDPOINTS
 from consumers.gateway.rest_lists import LIST_ENDPOINTS
 from consumers.gateway.rest_market import MARKET_ENDPOINTS
@@ -32,6 +34,9 @@ class Server:
         self._gateway = gateway
         self._host = context.settings.gateway.host
         self._port = port
+        demo = context.settings.gateway.demo
+        self._endpoints = (*ENDPOINTS, *DEMO_ENDPOINTS) if demo else ENDPOINTS
+        self._pages = page_routes(context.name, demo, context.port_base)
         self._parent = os.getppid()
         self._over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
@@ -41,7 +46,8 @@ class Server:
         loop.add_signal_handler(signal.SIGTERM, self._stop)
         self._gateway.start(self._failed)
         app = web.Application(client_max_size=MAX_BODY)
-        app.add_routes(make_routes(self._gateway, ENDPOINTS, SOCKETS))
+        app.add_routes(self._pages)
+        app.add_routes(make_routes(self._gateway, self._endpoints, SOCKETS))
         runner = web.AppRunner(
             app,
             access_log=None,

@@ -15,6 +15,7 @@ from ringbuf.lanes import Lanes, Producer
 from ringbuf.shm import SHM_ROOT
 
 ROOT = Path(__file__).resolve().parents[2]
+CONFIG = ROOT / "config" / "demo.toml"
 FEED_LANE = "feed"
 CATCH_UP_S = 120.0
 POLL_S = 0.05
@@ -40,7 +41,15 @@ class Pipeline:
 
     def start(self, instruments: Path) -> None:
         """Up, with the compiler's progress as the supervisor logs it. Raises DemoFailed."""
-        words = ("--detach", "--port-base", str(self.port_base), "--instruments", str(instruments))
+        words = (
+            "--detach",
+            "--port-base",
+            str(self.port_base),
+            "--instruments",
+            str(instruments),
+            "--config",
+            str(CONFIG),
+        )
         log = self.data / "logs" / "supervisor.log"
         self._up = self._spawn(self._verb("up", *words), stdout=subprocess.DEVNULL)
         told = 0

@@ -18,6 +18,7 @@ PORT_BASES = 50
 # What a pipeline's data directory may hold: nothing else is ever deleted.
 OWN = frozenset(
     (
+        "admin",
         "commits",
         "entry-guarded.json",
         "gateway",

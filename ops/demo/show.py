@@ -198,7 +198,11 @@ def _verdict(report: dict[str, Any]) -> Text:
     bad = [name for name in ("conserved", "reconciled") if not report[name]]
     bad += [] if is_reproduced(report["venue"]) else ["venue not reproduced"]
     bad += [] if report["clean"] else [f"left behind: {', '.join(report['left'])}"]
-    after = "It is still running." if report["kept"] else "Ended clean: no process and no shared memory left."
+    after = (
+        f"It is still running: {report['page']}"
+        if report["kept"]
+        else "Ended clean: no process and no shared memory left."
+    )
     if bad:
         return Text(f"✗ Not well: {', '.join(bad)}", "bold red")
     return Text(f"✓ All nine steps agree at sequence {report['events']:,}. {after}", "bold green")

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ops.output import print_json, say
-from ops.run_file import checked_name
+from ops.run_file import checked_name, page_address, require_run
 
 BOOK_LEVELS = 5
 CANDLES = 8
@@ -119,6 +119,7 @@ def _report(
     from ops.demo.venue import compare
 
     data = pipeline.data
+    page = page_address(require_run(data).to_dict()) if args.keep else ""
     history = read_history(data)
     verdict = pipeline.ask("reconcile")
     reports = write_reports(data)
@@ -146,7 +147,8 @@ def _report(
         "candles": queries.candles(data, symbol, "1m", CANDLES)["candles"],
         "trade": pipeline.ask("trace", str(last[-1]["seq"])) if last else None,
         "reports": _report_files(args.data / "demo", reports),
-        "further": _further(args, pipeline, symbol, last[-1] if last else None, reports),
+        "page": page,
+        "further": _further(args, pipeline, page, symbol, last[-1] if last else None, reports),
     }
 
 
@@ -157,11 +159,17 @@ def _report_files(data: Path, reports: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _further(
-    args: argparse.Namespace, pipeline: Any, symbol: str, trade: dict[str, Any] | None, reports: list[dict[str, Any]]
+    args: argparse.Namespace,
+    pipeline: Any,
+    page: str,
+    symbol: str,
+    trade: dict[str, Any] | None,
+    reports: list[dict[str, Any]],
 ) -> list[list[str]]:
     """[command, what it shows]: all of them work after the demo, running or not."""
     at = f"--data {shlex.quote(str(args.data / 'demo'))}"
-    rows = [[f"./run.sh query depth {symbol} {at}", "the whole book"]]
+    rows = [[page, "trade in the browser: an account with play money is a click away"]] if page else []
+    rows += [[f"./run.sh query depth {symbol} {at}", "the whole book"]]
     rows += [[f"./run.sh query candles {symbol} 1s --last 20 {at}", "candles, 1s to 1d"]]
     rows += [[f"./run.sh query ledger 1 --last 10 {at}", "an account's last balance changes"]]
     if trade:
@@ -173,6 +181,7 @@ def _further(
         rows += [[f"./run.sh top {at}", "the processes, live"], [f"./run.sh down {at}", "stop it"]]
     else:
         name = shlex.quote(pipeline.name)
-        rows += [[f"./run.sh up {at} --name {name} --port-base {pipeline.port_base}", "go on from here; or"]]
+        more = f"--name {name} --port-base {pipeline.port_base} --config config/demo.toml"
+        rows += [[f"./run.sh up {at} {more}", "go on from here; or"]]
         rows += [["./run.sh demo --keep", "this again, left running"]]
     return rows

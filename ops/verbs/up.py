@@ -12,7 +12,7 @@ from typing import Any
 
 from config.errors import ConfigError
 from ops.output import LogStream, print_json, say
-from ops.run_file import checked_name
+from ops.run_file import checked_name, page_address
 from ops.shards.layout import read_shards
 
 # (arguments, name, data, ready) -> exit code; calls ready with run.json's content
@@ -58,10 +58,9 @@ def _announce(args: argparse.Namespace, run: dict[str, Any]) -> None:
     if run["state"] == "standby":
         say(f"standby: `promote` makes it the primary, with order entry on {ports['entry']}")
         return
-    said = f"ready: {len(run['processes'])} processes, order entry on {ports['entry']}, feed on {ports['feed_json']}"
-    if "gateway" in run["processes"]:
-        said += f", gateway on http://{run['settings']['gateway']['host']}:{ports['gateway']}"
-    say(said)
+    say(f"ready: {len(run['processes'])} processes, order entry on {ports['entry']}, feed on {ports['feed_json']}")
+    if address := page_address(run):
+        say(f"pages and REST: {address}")
 
 
 def _start(args: argparse.Namespace, name: str, data: Path, ready: Any) -> int:

@@ -1,0 +1,1 @@
+"""Pages for people, as files: no build step, nothing from another host."""
