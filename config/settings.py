@@ -190,13 +190,15 @@ class StandbySettings:
 
 @dataclass(frozen=True)
 class GatewaySettings:
-    """host: where REST and WebSocket are served. The limits are Binance's, counted by each gateway process for itself.
+    """run: whether the gateway, and the admin API beside it, run at all. host: where REST and WebSocket are served.
 
+    The limits are Binance's, counted by each gateway process for itself.
     weight_per_minute: request weight of one address. orders_per_10s, orders_per_day: new orders of one account.
     connections_per_5m: WebSockets that one address may open in five minutes.
     demo: whoever opens the page gets a funded account for the asking, and may kill consumers; on loopback only.
     """
 
+    run: bool = True
     host: str = "127.0.0.1"
     weight_per_minute: int = 6000
     orders_per_10s: int = 100

@@ -106,6 +106,7 @@ class Plan:
         is_wanted = self.settings.standby.host or read_term(self.data).where
         wanted = ["standby"] if is_wanted else []
         wanted += ["kafka"] if self.settings.entry.kafka else []
+        wanted += ["gateway"] if self.settings.gateway.run else []
         return present(wanted=wanted) + sink_processes(self.settings.sinks)
 
 

@@ -52,6 +52,8 @@ class ProcessSpec:
         return partial(main, name=self.sink) if self.sink else main
 
 
+WEB = ("aiohttp", "uvloop")
+
 PROCESSES: tuple[ProcessSpec, ...] = (
     ProcessSpec("journal", "consumers.journal.process:main", 4, cursor="journal"),
     ProcessSpec("engine", "engine.process:main", 1, standby="replica"),
@@ -64,8 +66,8 @@ PROCESSES: tuple[ProcessSpec, ...] = (
     ProcessSpec("risk", "consumers.risk.process:main", 0, cursor="risk"),
     ProcessSpec("entry", "engine.entry.process:main", 0, cursor="entry"),
     ProcessSpec("entry-kafka", "engine.entry.from_kafka:main", 0, cursor="entry-kafka", only_where="kafka"),
-    ProcessSpec("gateway", "consumers.gateway.process:main", 0, cursor="gateway", packages=("aiohttp", "uvloop")),
-    ProcessSpec("admin", "ops.admin.process:main", 0, cursor="admin", packages=("aiohttp", "uvloop")),
+    ProcessSpec("gateway", "consumers.gateway.process:main", 0, cursor="gateway", only_where="gateway", packages=WEB),
+    ProcessSpec("admin", "ops.admin.process:main", 0, cursor="admin", only_where="gateway", packages=WEB),
     ProcessSpec("standby-feed", "consumers.replication.feed:main", 5, cursor=FEED_CURSOR, only_where="standby"),
 )
 

@@ -82,7 +82,8 @@ class Pipeline:
 
     _made = 0
 
-    def __init__(self, folder: Path, instruments: Path = INSTRUMENTS, config: str = "") -> None:
+    def __init__(self, folder: Path, instruments: Path = INSTRUMENTS, config: str = "", web: bool = False) -> None:
+        """web: with the gateway and the admin API, which would make most tests' starts longer for nothing."""
         Pipeline._made += 1
         self.data = folder / "data"
         self.data.mkdir(parents=True, exist_ok=True)
@@ -90,9 +91,8 @@ class Pipeline:
         self.base = free_port_base(Pipeline._made)
         self.instruments = instruments
         self.within: Sequence[str] = ()  # what its commands run under: `ip netns exec …`
-        self.config = folder / "config.toml" if config else None
-        if self.config is not None:
-            self.config.write_text(config)
+        self.config = folder / "config.toml"
+        self.config.write_text(config if web else f"{config}\n[gateway]\nrun = false\n")
         self._supervisor: subprocess.Popen[str] | None = None
 
     @property
@@ -125,20 +125,19 @@ class Pipeline:
 
     def up(self) -> dict[str, Any]:
         """Every process, in the background; run.json's content."""
-        more = ["--config", str(self.config)] if self.config else []
-        base = str(self.base)
-        return self.report("up", "--detach", "--port-base", base, "--instruments", str(self.instruments), *more)
+        given = ["--port-base", str(self.base), "--instruments", str(self.instruments), "--config", str(self.config)]
+        return self.report("up", "--detach", *given)
 
     def follow(self, primary: "Pipeline", *more: str) -> dict[str, Any]:
         """In place of `up`: a standby of another pipeline, in the background, once it follows."""
         base, source = str(self.base), f"tcp://127.0.0.1:{primary.base + PORTS['standby']}"
-        config = ["--config", str(self.config)] if self.config else []
+        config = ["--config", str(self.config)]
         arguments = ["--detach", "--port-base", base, "--from", source, "--instruments", str(self.instruments)]
         return self.report("standby", *arguments, *config, *more)
 
     def mirror(self, url: str, *more: str) -> dict[str, Any]:
         """In place of `up`: consumers of the history in a topic, in the background, once they are at work."""
-        config = ["--config", str(self.config)] if self.config else []
+        config = ["--config", str(self.config)]
         arguments = ["--detach", "--port-base", str(self.base), "--from", url, "--instruments", str(self.instruments)]
         return self.report("mirror", *arguments, *config, *more)
 
@@ -152,7 +151,7 @@ class Pipeline:
 
     def start(self, processes: Sequence[str]) -> None:
         """Only these processes, under a supervisor that is this one's child."""
-        arguments = [self.name, str(self.data), str(self.config or ""), str(self.instruments), str(self.base)]
+        arguments = [self.name, str(self.data), str(self.config), str(self.instruments), str(self.base)]
         command = [sys.executable, "-c", PROGRAM, *arguments, *processes]
         self._supervisor = warm.popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
         assert self._supervisor.stdout is not None

@@ -140,7 +140,7 @@ def load() -> None:
     from ops.cli import VERBS as NAMES
     from ops.processes import PROCESSES, present, warm
 
-    for spec in present(PROCESSES, wanted=("kafka", "standby")):
+    for spec in present(PROCESSES, wanted=("kafka", "standby", "gateway")):
         warm(spec)
     for name in ("ops.pipeline", "ops.reconciliation", "ops.tracing", "ops.sinks", "ops.demo", "ops.mirror"):
         importlib.import_module(name)

@@ -258,7 +258,7 @@ def refused_by_name(primary: Pipeline, standby: Pipeline, second: Pipeline) -> N
     standby.report("down")
     up = standby.verb("up", "--detach", "--port-base", str(standby.base))
     assert up.returncode == 1 and "this directory follows tcp://127.0.0.1" in up.stderr
-    standby.config.write_text(OWN.replace("[standby]", "max_orders = 1000\n[standby]"))  # type: ignore[union-attr]
+    standby.config.write_text(OWN.replace("[standby]", "max_orders = 1000\n[standby]"))
     other = standby.verb("standby", "--detach", *following(primary, standby))
     assert other.returncode == 1
     assert f"engine.max_orders: expected {Settings().engine.max_orders}" in other.stderr

@@ -22,7 +22,7 @@ ORDER = {"symbol": "BTCUSDT", "side": "SELL", "type": "LIMIT", "timeInForce": "G
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
     limits = "[gateway]\nweight_per_minute = 1000000\norders_per_10s = 5\n"
-    with pipeline(tmp_path_factory.mktemp("keys"), config=limits) as made:
+    with pipeline(tmp_path_factory.mktemp("keys"), config=limits, web=True) as made:
         made.up()
         deposit = {"op": "deposit", "asset": "BTC", "amount": "100", "client_id": 1}
         made.report("send", *(json.dumps(deposit | {"account": account}) for account in (7, 8)))

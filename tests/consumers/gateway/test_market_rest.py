@@ -28,7 +28,7 @@ COMMANDS = [
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
-    with pipeline(tmp_path_factory.mktemp("market")) as made:
+    with pipeline(tmp_path_factory.mktemp("market"), web=True) as made:
         made.up()
         made.report("send", *map(json.dumps, COMMANDS))
         made.settled()

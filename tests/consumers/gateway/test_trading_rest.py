@@ -22,7 +22,7 @@ FUNDS = {"USDT": "1000000", "BTC": "100"}
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
     limits = "[gateway]\nweight_per_minute = 1000000\norders_per_10s = 10000\n"
-    with pipeline(tmp_path_factory.mktemp("trading"), config=limits) as made:
+    with pipeline(tmp_path_factory.mktemp("trading"), config=limits, web=True) as made:
         made.up()
         deposits = [
             {"op": "deposit", "account": account, "asset": asset, "amount": amount, "client_id": number}

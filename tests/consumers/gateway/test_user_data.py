@@ -36,7 +36,7 @@ market_capacity = 256
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
-    with pipeline(tmp_path_factory.mktemp("user"), config=CONFIG) as made:
+    with pipeline(tmp_path_factory.mktemp("user"), config=CONFIG, web=True) as made:
         made.up()
         deposits = [
             {"op": "deposit", "account": account, "asset": asset, "amount": "1000000", "client_id": number}
