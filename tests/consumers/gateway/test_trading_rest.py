@@ -211,6 +211,29 @@ def test_cancel_and_replace_says_what_became_of_each(maker: Client) -> None:
     end_all(maker)
 
 
+def test_less_of_an_order_keeps_its_place(running: Pipeline, maker: Client, taker: Client) -> None:
+    first = ok(place(maker, "SELL", quantity="0.5", price="55000", newClientOrderId="large"))
+    ok(place(maker, "SELL", quantity="0.5", price="55000"))
+    ok(place(taker, "BUY", quantity="0.1", price="55000"))
+
+    def amend(**more: Any) -> Answer:
+        return maker.signed("PUT", "/api/v3/order/amend/keepPriority", symbol="BTCUSDT", **more)
+
+    changed = ok(amend(origClientOrderId="large", newQty="0.3", newClientOrderId="small"))["amendedOrder"]
+    assert (changed["qty"], changed["executedQty"], changed["clientOrderId"]) == ("0.3000", "0.1000", "small")
+    assert stored(running, first["orderId"])["leaves"] == "0.2000"
+    bought = ok(place(taker, "BUY", quantity="0.2", price="55000"))
+    assert bought["status"] == "FILLED"
+    seen = ok(maker.signed("GET", "/api/v3/order", symbol="BTCUSDT", origClientOrderId="small"))
+    assert (seen["orderId"], seen["status"], seen["origQty"]) == (first["orderId"], "FILLED", "0.3000")
+    assert amend(origClientOrderId="small", newQty="0.1").code == -2013
+    second = ok(maker.signed("GET", "/api/v3/openOrders"))[-1]["orderId"]
+    assert amend(orderId=second, newQty="0.5").code == -2038
+    assert amend(orderId=second, newQty="0.00001").code == -1013
+    assert amend(orderId=second).code == -1102
+    end_all(maker)
+
+
 def test_a_list_is_two_orders_of_which_one_ends_the_other(running: Pipeline, maker: Client, taker: Client) -> None:
     # A print to stand above and below of.
     ok(place(maker, "SELL", quantity="0.1", price="50000"))
