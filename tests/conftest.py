@@ -5,8 +5,9 @@ from collections.abc import Generator
 
 import pytest
 
-# What needs outside servers (tests/servers): run with MATCHLINE_SERVERS=1.
+# What needs outside servers (tests/servers) or a browser: run with MATCHLINE_SERVERS=1.
 ON_SERVERS = (
+    "tests/browser/",
     "tests/servers/",
     "tests/client/test_foreign_subscribers.py",
     "tests/consumers/mirror/",

@@ -63,7 +63,7 @@ function changeTheme() {
 }
 
 for (const interval of INTERVALS) {
-  const button = make("button", { type: "button", text: interval, "aria-pressed": interval === market.interval });
+  const button = make("button", { type: "button", text: interval, "aria-pressed": String(interval === market.interval) });
   button.addEventListener("click", () => {
     for (const each of byId("intervals").children) each.setAttribute("aria-pressed", each === button);
     market.chooseInterval(interval);
