@@ -66,14 +66,20 @@ class Opened:
         self.foreign: list[str] = []
         self.page.on("pageerror", lambda error: self.wrong.append(str(error)))
         self.page.on("console", lambda said: self._note(said.type, said.text))
+        self.page.on("response", lambda answer: self._check(answer.url, answer.status))
         self.page.on("request", lambda asked: self._look(asked.url))
         self.address = f"http://127.0.0.1:{running.base + 10}{path}"
         self.page.goto(self.address)
 
     def _note(self, kind: str, text: str) -> None:
-        # A gateway that is killed meanwhile is told of by the browser itself.
-        if kind == "error" and "ERR_CONNECTION" not in text and "WebSocket connection to" not in text:
+        # A refusal, and a gateway that is killed meanwhile, the browser itself notes: that is none of the page's.
+        own = ("Failed to load resource", "WebSocket connection to")
+        if kind == "error" and not text.startswith(own):
             self.wrong.append(text)
+
+    def _check(self, url: str, status: int) -> None:
+        if status >= 400 and "/pages/" in url:
+            self.wrong.append(f"{status} {url}")
 
     def _look(self, url: str) -> None:
         if not url.startswith(("http://127.0.0.1:", "ws://127.0.0.1:", "data:")):

@@ -178,7 +178,6 @@ def test_a_key_that_is_pasted_signs_in_for_this_tab_alone(running: Pipeline, ope
     page.click("#sign")
     page.wait_for_selector("#welcome:not([hidden])")
     assert page.evaluate("sessionStorage.length") == 0
-    opened.wrong.clear()  # the browser's own line about the request that was refused
 
 
 @pytest.mark.parametrize("process", ["publisher", "gateway"])
@@ -207,8 +206,7 @@ def test_a_process_that_dies_meanwhile_costs_no_order(running: Pipeline, open_pa
 
 
 def test_an_order_whose_answer_is_lost_is_asked_for_and_found(running: Pipeline, open_page: Any) -> None:
-    opened = open_page()
-    page = opened.page
+    page = open_page().page
     number = sign_in(page)
     with running.stopped("engine"):
         order(page, "buy", "LIMIT", price="40000", quantity="0.1")
@@ -220,7 +218,6 @@ def test_an_order_whose_answer_is_lost_is_asked_for_and_found(running: Pipeline,
     shows(page, "#log", "was taken: new")
     shows(page, "#orders-count", "1")
     assert len(running.report("query", "orders", str(number))["orders"]) == 1
-    opened.wrong.clear()  # questions that came too early were refused, which the browser notes
 
 
 @pytest.mark.parametrize("scheme", ["dark", "light"])

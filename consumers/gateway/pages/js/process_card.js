@@ -98,7 +98,7 @@ export class ProcessCard {
 /** A duration in ns in the unit that fits. */
 export function span(ns) {
   for (const [unit, size] of [["s", 1e9], ["ms", 1e6], ["µs", 1e3]]) {
-    if (ns >= size) return `${(ns / size).toPrecision(3)} ${unit}`;
+    if (ns >= size) return `${ns < 10 * size ? (ns / size).toFixed(1) : Math.round(ns / size)} ${unit}`;
   }
   return `${ns} ns`;
 }
