@@ -5,8 +5,9 @@ from collections.abc import Generator
 
 import pytest
 
-# What needs outside servers (tests/servers): left out unless `--servers` or a path asks for it.
+# What needs outside servers (tests/servers), a browser or other toolchains: left out unless `--servers` or a path asks.
 ON_SERVERS = (
+    "tests/browser/",
     "tests/servers/",
     "tests/client/test_foreign_subscribers.py",
     "tests/consumers/mirror/",

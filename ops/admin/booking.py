@@ -24,6 +24,7 @@ log = logging.getLogger(__name__)
 _DEPOSITED, _WITHDRAWN, _REJECTED = int(EventType.DEPOSITED), int(EventType.WITHDRAWN), int(EventType.REJECTED)
 _DUPLICATE = int(Reason.DUPLICATE_CLIENT_ID)
 TRIES = 64
+AGAIN_S = 1.0
 
 
 def last_number(data: Path, account: int) -> int:
@@ -41,14 +42,20 @@ async def book(office: "Office", found: Adjustment) -> Adjustment:
         event = await office.asked(_answer_before, office, found)
         if event is None:
             event = await _send(office, found)
+            if _is_duplicate(event):  # it was on its way already, or another door has taken that number
+                event = await office.asked(_answer_before, office, found) or event
         if int(event["type"]) in (_DEPOSITED, _WITHDRAWN):
             return office.adjustments.note(found, state=BOOKED, seq=int(event["seq"]))
-        if int(event["reason"]) != _DUPLICATE:
+        if not _is_duplicate(event):
             return office.adjustments.note(found, state=REFUSED, reason=REASON_NAMES[int(event["reason"])])
-        step *= 2  # another door took that number: nothing was booked under it
         more = {"client_id": found["client_id"] + step, "after_seq": int(event["seq"])}
         found = office.adjustments.note(found, **more)
+        step *= 2
     raise ApiError(-1008, "no free client id was found", 503)
+
+
+def _is_duplicate(event: np.void) -> bool:
+    return int(event["type"]) == _REJECTED and int(event["reason"]) == _DUPLICATE
 
 
 async def _send(office: "Office", found: Adjustment) -> np.void:
@@ -79,6 +86,7 @@ def _answer_before(office: "Office", found: Adjustment) -> np.void | None:
             answers = events[
                 (events["account"] == found["account"])
                 & np.isin(events["type"], (_DEPOSITED, _WITHDRAWN, _REJECTED))
+                & (events["reason"] != _DUPLICATE)
                 & (events["session"] >> 24 == office.desk.lane)
                 & (events["client_id"] == found["client_id"])
             ]
@@ -90,18 +98,18 @@ def _answer_before(office: "Office", found: Adjustment) -> np.void | None:
 
 
 async def finish_all(office: "Office") -> None:
-    """At a start: what was being sent when the process before died."""
-    waiting = [each for each in office.adjustments.all() if each["state"] == SENDING]
-    for found in waiting:
-        for _ in range(TRIES):
+    """Until it is cancelled: what was sent and not answered, by the process before, too, is asked for again."""
+    office.unanswered.update(each["id"] for each in office.adjustments.all() if each["state"] == SENDING)
+    while True:
+        for number in sorted(office.unanswered):
             try:
-                done = await book(office, found)
+                done = await book(office, office.adjustments.find(number))
             except ApiError as error:
-                log.warning("adjustment %d: %s: again", found["id"], error)
-                await asyncio.sleep(1)
+                log.warning("adjustment %d: %s: again", number, error)
                 continue
-            log.info("adjustment %d: %s", found["id"], done["state"])
-            break
+            office.unanswered.discard(number)
+            log.info("adjustment %d: %s", number, done["state"])
+        await asyncio.sleep(AGAIN_S)
 
 
 def sound_amount(office: "Office", asset: str, amount: str) -> tuple[str, str]:

@@ -42,6 +42,7 @@ class Office:
         self.keys = ApiKeys(context.data)
         self.desk = Desk(context, name, self.stream.ring)
         self.adjustments = Adjustments(context.data, context.epoch)
+        self.unanswered: set[int] = set()  # adjustments that were sent
         self.money = Money(context.data, context.epoch)
         self.picture = Picture(self)
         self.trades: deque[np.ndarray] = deque(maxlen=TRADES)

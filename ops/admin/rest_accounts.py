@@ -102,7 +102,11 @@ async def approve(asked: Asked) -> dict[str, Any]:
     client_id = await office.asked(last_number, office.data, found["account"]) + 1
     after = office.stream.position
     sending = await office.asked(office.adjustments.approve, asked.key_id, asked["id"], client_id, after)
-    return await book(office, sending)
+    try:
+        return await book(office, sending)
+    except ApiError:
+        office.unanswered.add(sending["id"])  # asked for again until it is known
+        raise
 
 
 async def reject(asked: Asked) -> dict[str, Any]:

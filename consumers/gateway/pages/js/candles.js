@@ -22,7 +22,12 @@ export class Candles {
     this.#rest = rest;
     this.#chart = createChart(element, { autoSize: true, crosshair: { mode: 0 }, rightPriceScale: { borderVisible: false } });
     this.#series = this.#chart.addSeries(CandlestickSeries, { borderVisible: false });
-    this.#volume = this.#chart.addSeries(HistogramSeries, { priceScaleId: "volume", priceFormat: { type: "volume" } });
+    this.#volume = this.#chart.addSeries(HistogramSeries, { 
+      priceScaleId: "volume",
+      priceFormat: { type: "volume" },
+      lastValueVisible: false,
+      priceLineVisible: false,
+    });
     this.#chart.priceScale("volume").applyOptions({ scaleMargins: { top: 0.84, bottom: 0 } });
     this.dress();
   }

@@ -63,9 +63,10 @@ export function floorTo(text, step) {
   return write(((x / y) * y) / 10n ** BigInt(Math.max(read(text).places - places, 0)), places);
 }
 
-/** Without zeros behind the last digit that counts, keeping at least `least` places. */
+/** Without zeros behind the last digit that counts, but with at least `least` places. */
 export function trim(text, least = 0) {
   const { units, places } = read(text);
+  if (places < least) return write(units * 10n ** BigInt(least - places), least);
   let [rest, left] = [units, places];
   while (left > least && rest % 10n === 0n) [rest, left] = [rest / 10n, left - 1];
   return write(rest, left);

@@ -67,7 +67,7 @@ export class Ladder extends EventTarget {
       row.dataset.price = level[0];
       price.textContent = grouped(level[0]);
       quantity.textContent = cut(level[1], this.#quantityPlaces);
-      sumOf.textContent = total.toLocaleString("en-US", { maximumFractionDigits: Math.min(this.#quantityPlaces, 4) });
+      sumOf.textContent = total.toFixed(Math.min(this.#quantityPlaces, 4));
       row.style.setProperty("--share", `${((100 * total) / most).toFixed(1)}%`);
     });
   }

@@ -10,7 +10,7 @@ export const ORDER_TYPES = {
   TAKE_PROFIT_LIMIT: { label: "Take profit limit", fields: ["stop", "price", "quantity"], extras: ["tif", "iceberg"] },
   TAKE_PROFIT: { label: "Take profit market", fields: ["stop", "quantity"], extras: [] },
   TRAILING: { label: "Trailing stop", fields: ["trail", "quantity"], extras: [] },
-  OCO: { label: "OCO: target or stop", fields: ["price", "stop", "quantity"], extras: ["stopLimit"] },
+  OCO: { label: "OCO", fields: ["price", "stop", "quantity"], extras: ["stopLimit"] },
 };
 
 /** {path, parameters} of the request. `values`: texts by field; `name`: the client's own id for it. */

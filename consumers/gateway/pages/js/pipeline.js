@@ -4,7 +4,7 @@ import { AdminLink } from "./admin_link.js";
 import { cut, grouped, trim } from "./decimal.js";
 import { byId, clock, make } from "./dom.js";
 import { notice } from "./notices.js";
-import { ProcessCard } from "./process_card.js";
+import { ProcessCard, UNDER_WAY } from "./process_card.js";
 import { Session } from "./session.js";
 import { applyTheme, toggleTheme } from "./theme.js";
 import { showTrace } from "./trace.js";
@@ -49,9 +49,32 @@ function draw(picture) {
     }
     card.draw(process, picture.published, picture.events_per_s);
   }
+  drawReceipts(picture);
   drawMoney(picture.money);
   drawTrades(picture.trades);
   drawAlerts(picture.alerts);
+}
+
+/** Step nine is nobody's process: it is what all cursors together say. */
+function drawReceipts({ processes, published, durable, money }) {
+  const cursors = processes.filter((each) => each.cursor && each.step);
+  const last = cursors.reduce((a, b) => (a.cursor.seq <= b.cursor.seq ? a : b), cursors[0]);
+  const late = cursors.filter((each) => each.cursor.lag === null || each.cursor.lag > UNDER_WAY);
+  const values = {
+    cursors: `${cursors.length - late.length} of ${cursors.length} caught up`,
+    slowest: late.length ? `${last.name} at ${grouped(String(last.cursor.seq))}` : "none",
+    durable: grouped(String(durable)),
+    published: grouped(String(published)),
+    money: money ? (money.conserved ? "conserved" : "NOT CONSERVED") : "–",
+  };
+  const card = byId("receipts") ?? make("article", { class: "card", id: "receipts" });
+  card.classList.toggle("behind", late.length > 0);
+  card.replaceChildren(
+    make("div", { class: "name" }, make("span", { class: "step", text: "9" }), make("span", { text: "receipts" })),
+    make("div", { class: "what", text: "every cursor; reconcile, replay, trace" }),
+    make("dl", {}, ...Object.entries(values).flatMap(([name, text]) => [make("dt", { text: name }), make("dd", { text })])),
+  );
+  byId("steps").append(card);
 }
 
 function drawMoney(money) {

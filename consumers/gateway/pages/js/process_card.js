@@ -4,6 +4,7 @@ import { grouped } from "./decimal.js";
 import { colour, make } from "./dom.js";
 
 const REMEMBERED = 60; // looks
+export const UNDER_WAY = 50; // events: so far behind is nobody late, only busy
 
 export const WORK = {
   engine: "match output",
@@ -57,7 +58,7 @@ export class ProcessCard {
     const isUp = process.pid !== null;
     const lag = cursor ? cursor.lag : process.name === "engine" && isUp ? 0 : null;
     this.element.dataset.state = isUp ? process.state : "down";
-    this.element.classList.toggle("behind", isUp && lag > 0);
+    this.element.classList.toggle("behind", isUp && lag > UNDER_WAY);
     this.element.title = process.why;
     const seq = cursor ? cursor.seq : process.name === "engine" ? published : null;
     const perSecond = cursor ? cursor.events_per_s : process.name === "engine" ? rate : null;
@@ -88,7 +89,7 @@ export class ProcessCard {
     const [calm, late, down] = ["--buy", "--warn", "--sell"].map(colour);
     this.#lags.forEach((lag, at) => {
       const tall = lag < 0 ? height : Math.max(1.5, (Math.log1p(lag) / Math.log1p(Math.max(most, 100))) * height);
-      pen.fillStyle = lag < 0 ? down : lag > 0 ? late : calm;
+      pen.fillStyle = lag < 0 ? down : lag > UNDER_WAY ? late : calm;
       pen.fillRect(width - (this.#lags.length - at) * step, height - tall, Math.max(step - 1, 1), tall);
     });
   }
@@ -97,7 +98,7 @@ export class ProcessCard {
 /** A duration in ns in the unit that fits. */
 export function span(ns) {
   for (const [unit, size] of [["s", 1e9], ["ms", 1e6], ["µs", 1e3]]) {
-    if (ns >= size) return `${(ns / size).toPrecision(3)} ${unit}`;
+    if (ns >= size) return `${ns < 10 * size ? (ns / size).toFixed(1) : Math.round(ns / size)} ${unit}`;
   }
   return `${ns} ns`;
 }

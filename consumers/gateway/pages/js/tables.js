@@ -38,15 +38,16 @@ export class Tables {
     fill("orders", orders, "No open orders", (order) => [
       cell("time", clock(order.time)),
       cell("symbol", order.symbol),
-      cell(`side ${order.side === "BUY" ? "buy" : "sale"}`, order.side.toLowerCase()),
+      cell(order.side === "BUY" ? "buy" : "sale", order.side.toLowerCase()),
       cell("type", `${WORDS[order.type] ?? order.type}${order.timeInForce === "GTC" ? "" : ` ${order.timeInForce}`}`),
       cell("number", priceText(order)),
       cell("number", `${trim(order.executedQty)} / ${trim(order.origQty)}`),
       cell("state", order.isWorking ? order.status.toLowerCase().replace("_", " ") : "waiting"),
       make("td", {}, make("button", {
         type: "button",
-        class: "quiet",
-        text: "Cancel",
+        class: "quiet cancel",
+        title: "cancel",
+        text: "✕",
         "aria-label": `cancel order ${order.orderId}`,
         onclick: () => this.#cancel(order),
       })),
@@ -59,7 +60,7 @@ export class Tables {
     fill("fills", fills, "No fills yet", (each) => [
       cell("time", clock(each.time)),
       cell("symbol", each.symbol),
-      cell(`side ${each.isBuyer ? "buy" : "sale"}`, each.isBuyer ? "buy" : "sell"),
+      cell(each.isBuyer ? "buy" : "sale", each.isBuyer ? "buy" : "sell"),
       cell("number", grouped(each.price)),
       cell("number", trim(each.qty)),
       cell("number", grouped(trim(each.quoteQty, 2))),

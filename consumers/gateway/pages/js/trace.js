@@ -9,6 +9,7 @@ export async function showTrace(link, seq) {
   const found = await link.ask("GET", `/admin/v1/trace/${seq}`);
   byId("trace-steps").replaceChildren(...found.steps.map(drawStep));
   byId("trace").showModal();
+  byId("trace").scrollTop = 0; // not down at the button that has the focus
 }
 
 function drawStep(step) {

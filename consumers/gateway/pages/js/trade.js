@@ -2,6 +2,7 @@
 
 import { Account } from "./account.js";
 import { Candles, INTERVALS } from "./candles.js";
+import { grouped, trim } from "./decimal.js";
 import { Depth } from "./depth.js";
 import { byId, make } from "./dom.js";
 import { Header } from "./header.js";
@@ -63,7 +64,7 @@ function changeTheme() {
 }
 
 for (const interval of INTERVALS) {
-  const button = make("button", { type: "button", text: interval, "aria-pressed": interval === market.interval });
+  const button = make("button", { type: "button", text: interval, "aria-pressed": String(interval === market.interval) });
   button.addEventListener("click", () => {
     for (const each of byId("intervals").children) each.setAttribute("aria-pressed", each === button);
     market.chooseInterval(interval);
@@ -80,7 +81,7 @@ market.addEventListener("state", () => {
   if (market.link.state === "live" && market.link.drops) notice("good", "The market feed is back; book, trades and candles are read anew");
 });
 account.addEventListener("report", ({ detail }) => {
-  if (detail.x === "TRADE") notice("good", `${detail.S === "BUY" ? "Bought" : "Sold"} ${detail.l} ${detail.s} at ${detail.L}`);
+  if (detail.x === "TRADE") notice("good", `${detail.S === "BUY" ? "Bought" : "Sold"} ${trim(detail.l)} ${detail.s} at ${grouped(detail.L)}`);
   else if (detail.x === "EXPIRED" || detail.x === "TRADE_PREVENTION") notice("plain", `Order ${detail.i}: ${detail.X.toLowerCase().replaceAll("_", " ")}`);
 });
 account.addEventListener("transfer", ({ detail }) => notice("plain", `${detail.d} ${detail.a} booked`));
