@@ -9,6 +9,7 @@ import pytest
 ON_SERVERS = (
     "tests/servers/",
     "tests/client/test_foreign_subscribers.py",
+    "tests/clients/",
     "tests/consumers/mirror/",
     *(f"tests/consumers/sinks/test_{kind}" for kind in ("kafka", "mongodb", "mysql", "postgresql", "redis")),
     "tests/e2e/test_all_sinks.py",
