@@ -10,6 +10,7 @@ ON_SERVERS = (
     "tests/browser/",
     "tests/servers/",
     "tests/client/test_foreign_subscribers.py",
+    "tests/clients/",
     "tests/consumers/mirror/",
     *(f"tests/consumers/sinks/test_{kind}" for kind in ("kafka", "mongodb", "mysql", "postgresql", "redis")),
     "tests/e2e/test_all_sinks.py",

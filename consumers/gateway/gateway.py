@@ -12,6 +12,7 @@ from consumers.gateway.desk import Desk
 from consumers.gateway.history import History
 from consumers.gateway.hub import Hub
 from consumers.gateway.limits import RateLimits
+from consumers.gateway.listen_feed import ListenFeed
 from consumers.gateway.listen_keys import ListenKeys
 from consumers.gateway.market import Markets
 from consumers.gateway.names import Names
@@ -60,7 +61,7 @@ class Gateway:
         self.stream.listeners += [self.accounts.on_events, self.desk.on_events]
         self.sockets = Sockets(context.settings.gateway.connections_per_5m)
         self.hub = Hub(self)
-        self.user_sockets: set[UserSocket] = set()
+        self.user_sockets: set[UserSocket | ListenFeed] = set()
         self.closing: set[asyncio.Task[None]] = set()  # sockets that are being let go of
         self._pumps: list[RingPump] = []
 

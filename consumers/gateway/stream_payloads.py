@@ -123,9 +123,16 @@ def kline_stream_json(
     }
 
 
+GONE = "0.00000000"  # with Binance's eight decimals: python-binance's depth cache looks for just this text
+
+
 def levels_json(instrument: Instrument, changed: list[tuple[int, int, int]]) -> dict[str, list[list[str]]]:
     """(side, price in ticks, total in lots) as the sides of depthUpdate, best first."""
-    price, qty = instrument.price_text, instrument.qty_text
+    price = instrument.price_text
+
+    def qty(lots: int) -> str:
+        return instrument.qty_text(lots) if lots else GONE
+
     bids = sorted(((ticks, lots) for side, ticks, lots in changed if side == BID), reverse=True)
     asks = sorted((ticks, lots) for side, ticks, lots in changed if side == ASK)
     return {

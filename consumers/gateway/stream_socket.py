@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Any
 import orjson
 from aiohttp import web
 
+from consumers.gateway.errors import ApiError
 from consumers.gateway.frames import OVERLOADED, frame
+from consumers.gateway.listen_feed import ListenFeed
 from consumers.gateway.socket import Socket
 from consumers.gateway.streams import Stream
 from consumers.gateway.user_socket import user_socket
@@ -35,11 +37,13 @@ class StreamClient:
     """One connection and the streams that it wants."""
 
     def __init__(self, gateway: "Gateway", request: web.Request, combined: bool) -> None:
+        self._gateway = gateway
         self._hub = gateway.hub
         self.combined = combined
         self.socket = Socket(gateway.sockets, request, self._heard, MESSAGES_A_SECOND)
         self.write = self.socket.write
         self._names: dict[str, None] = {}
+        self._feeds: dict[str, ListenFeed] = {}  # by listen key
         self.socket.at_end.append(self._leave_all)
 
     @property
@@ -62,6 +66,22 @@ class StreamClient:
         for name in self._names:
             self._hub.leave(name, self)
         self._names = {}
+        for token in list(self._feeds):
+            self._hear_no_more(token)
+
+    def _hear(self, token: str) -> None:
+        """What happens to the account of a listen key. Raises StreamError where it can't be had just now."""
+
+        def tell(message: dict[str, Any]) -> None:
+            self.write(frame(orjson.dumps({"stream": token, "data": message} if self.combined else message)))
+
+        try:
+            self._feeds[token] = ListenFeed(self._gateway, token, tell, self._hear_no_more)
+        except ApiError as error:
+            raise StreamError(BAD_REQUEST, str(error)) from None
+
+    def _hear_no_more(self, token: str) -> None:
+        self._feeds.pop(token).close()
 
     # --- requests -----------------------------------------------------------------------------------------------------
 
@@ -88,7 +108,7 @@ class StreamClient:
         if not isinstance(params, list):
             raise StreamError(BAD_REQUEST, "Invalid request: params must be a list")
         if method == "LIST_SUBSCRIPTIONS":
-            return list(self._names)
+            return [*self._names, *self._feeds]
         if method == "SUBSCRIBE":
             return self._subscribe(params)
         if method == "UNSUBSCRIBE":
@@ -96,22 +116,30 @@ class StreamClient:
         return self._set(params) if method == "SET_PROPERTY" else self._get(params)
 
     def _subscribe(self, names: list[Any]) -> None:
-        streams = []
+        streams, tokens = [], []
         for name in _texts(names):
             stream = self._hub.stream(name)
-            if stream is None:
+            if stream is not None:
+                streams.append(stream)
+            elif _is_listen_key(self._gateway, name):
+                tokens.append(name)
+            else:
                 raise StreamError(BAD_REQUEST, f"Invalid request: invalid stream {name[:60]}")
-            streams.append(stream)
-        wanted = self._names.keys() | {stream.name for stream in streams}
+        wanted = self._names.keys() | self._feeds.keys() | {stream.name for stream in streams} | set(tokens)
         if len(wanted) > MOST_STREAMS:
             raise StreamError(BAD_REQUEST, f"Invalid request: more than {MOST_STREAMS} streams on one connection")
         self.subscribe(streams)
+        for token in dict.fromkeys(tokens):
+            if token not in self._feeds:
+                self._hear(token)
 
     def _unsubscribe(self, names: list[Any]) -> None:
         for name in _texts(names):
             if name in self._names:
                 del self._names[name]
                 self._hub.leave(name, self)
+            elif name in self._feeds:
+                self._hear_no_more(name)
 
     def _set(self, params: list[Any]) -> None:
         self._check_property(params, 2)
@@ -162,6 +190,11 @@ def _texts(names: list[Any]) -> list[str]:
     if not names or not all(isinstance(name, str) for name in names):
         raise StreamError(BAD_REQUEST, "Invalid request: params must be names of streams")
     return names
+
+
+def _is_listen_key(gateway: "Gateway", name: str) -> bool:
+    """Whether it is one that is good just now."""
+    return _LISTEN_KEY.fullmatch(name) is not None and gateway.listen_keys.owner(name, gateway.now_ms()) is not None
 
 
 async def raw_streams(gateway: "Gateway", request: web.Request) -> web.StreamResponse:

@@ -30,12 +30,12 @@ def lacking(programs: dict[str, str], client: str) -> str:
     return "; ".join(lacks)
 
 
-def built(name: str, recipe: str, build: Callable[[Path], None]) -> Path:
+def built(name: str, recipe: str, build: Callable[[Path], None], cache: Path = CACHE) -> Path:
     """Folder that `build` has filled: once for each recipe, however many test processes ask for it at a time."""
-    folder = CACHE / f"{name}-{hashlib.sha256(recipe.encode()).hexdigest()[:12]}"
+    folder = cache / f"{name}-{hashlib.sha256(recipe.encode()).hexdigest()[:12]}"
     stamp = folder / "complete"
-    CACHE.mkdir(parents=True, exist_ok=True)
-    with (CACHE / f"{name}.lock").open("w") as lock:
+    cache.mkdir(parents=True, exist_ok=True)
+    with (cache / f"{name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not stamp.exists():
             shutil.rmtree(folder, ignore_errors=True)

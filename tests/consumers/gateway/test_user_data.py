@@ -289,3 +289,45 @@ def test_a_gateway_that_stood_still_while_both_rings_went_round_knows_all_of_it(
     balance = queried(running, "balance", str(OWNER))["USDT"]
     assert (held["USDT"]["f"], held["USDT"]["l"]) == (balance["available"], balance["frozen"])
     assert "overtaken" in (running.data / "logs" / "gateway.log").read_text()
+
+
+def test_a_listen_key_is_a_stream_among_those_of_the_market(owner: Client) -> None:
+    """As binance-connector and binance-sdk-spot ask for it: SUBSCRIBE, on a connection that has other streams."""
+
+    async def act() -> list[dict[str, Any]]:
+        token = owner.ask("POST", "/api/v3/userDataStream").body["listenKey"]
+        url = f"http://127.0.0.1:{owner.port}/stream"
+        async with aiohttp.ClientSession() as session, session.ws_connect(url) as socket:
+
+            async def until(fits: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+                async with asyncio.timeout(PATIENCE_S):
+                    while not fits(found := json.loads((await socket.receive()).data)):
+                        pass
+                return found
+
+            found = []
+            wanted = ["ethusdt@bookTicker", token]
+            await socket.send_json({"method": "SUBSCRIBE", "params": wanted, "id": 1})
+            found.append(await until(lambda message: message.get("id") == 1))
+            await socket.send_json({"method": "LIST_SUBSCRIPTIONS", "id": 2})
+            found.append(await until(lambda message: message.get("id") == 2))
+            placed = await asyncio.to_thread(place, owner, "SELL", quantity="1", price="70000")
+            report = await until(lambda message: message.get("stream") == token)
+            assert report["data"]["i"] == placed["orderId"]
+            found.append(report)
+            ended = await asyncio.to_thread(owner.ask, "DELETE", "/api/v3/userDataStream", f"listenKey={token}")
+            assert ended.status == 200
+            found.append(await until(lambda message: message.get("data", {}).get("e") == "listenKeyExpired"))
+            await socket.send_json({"method": "LIST_SUBSCRIPTIONS", "id": 3})
+            found.append(await until(lambda message: message.get("id") == 3))
+            await socket.send_json({"method": "SUBSCRIBE", "params": [token], "id": 4})
+            found.append(await until(lambda message: message.get("id") == 4))
+        return found
+
+    subscribed, listed, report, expired, left, refused = asyncio.run(act())
+    assert subscribed["result"] is None
+    assert listed["result"] == ["ethusdt@bookTicker", report["stream"]]
+    assert (report["data"]["e"], report["data"]["x"]) == ("executionReport", "NEW")
+    assert expired["data"]["listenKey"] == expired["stream"] == report["stream"]
+    assert left["result"] == ["ethusdt@bookTicker"]
+    assert refused["error"]["code"] == 2
