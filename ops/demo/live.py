@@ -24,6 +24,8 @@ JOBS = {
     "settlement": "7 clearing and settlement",
     "risk": "8 risk and audit",
     "entry": "order entry",
+    "gateway": "5 REST, WebSocket, pages",
+    "admin": "admin API",
 }
 
 

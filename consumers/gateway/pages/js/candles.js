@@ -9,7 +9,10 @@ import { colour } from "./dom.js";
 
 export const INTERVALS = ["1s", "1m", "5m", "15m", "1h", "4h", "1d"];
 const COUNT = 500;
-const FEW = 40; // candles that traded: with less than these the last trading time is shown instead
+const FEW = 40; // candles that traded: with less than these it is shown what was traded before
+const TRADES = 1000;
+const IN_VIEW = 90;
+const AT_LEAST = 50; // slots: a few candles are not drawn as broad as the chart
 
 export class Candles {
   #rest;
@@ -47,23 +50,28 @@ export class Candles {
   async show(symbol, interval, tick) {
     const turn = ++this.#turn;
     const places = (tick.split(".")[1] || "").replace(/0+$/, "").length;
-    let rows = await this.#rest.get("/api/v3/klines", { symbol, interval, limit: COUNT });
-    if (rows.filter(hasTraded).length < FEW) {
-      const { closeTime, count } = await this.#rest.get("/api/v3/ticker/24hr", { symbol });
-      if (count > 0 && closeTime) {
-        const older = await this.#rest.get("/api/v3/klines", { symbol, interval, limit: COUNT, endTime: closeTime });
-        const from = rows.length ? rows[0][0] : Infinity;
-        rows = [...older.filter((row) => row[0] < from), ...rows];
-      }
-    }
+    let traded = (await this.#rest.get("/api/v3/klines", { symbol, interval, limit: COUNT })).filter(hasTraded);
+    if (traded.length < FEW) traded = [...(await this.#before(traded[0]?.[0] ?? Infinity, symbol, interval)), ...traded];
     if (turn !== this.#turn) return;
-    const traded = rows.filter(hasTraded);
     this.#series.applyOptions({ priceFormat: { type: "price", precision: places, minMove: 10 ** -places } });
     this.#chart.applyOptions({ timeScale: { secondsVisible: interval === "1s" } });
     this.#series.setData(traded.map((row) => bar(row[0], row[1], row[2], row[3], row[4])));
     this.#volume.setData(traded.map((row) => ({ time: row[0] / 1000, value: Number(row[5]) })));
     this.#last = traded.length ? traded.at(-1)[0] / 1000 : 0;
-    this.#chart.timeScale().setVisibleLogicalRange({ from: traded.length - 90, to: traded.length + 3 });
+    this.#chart.timeScale().setVisibleLogicalRange({
+      from: traded.length - Math.min(Math.max(traded.length, AT_LEAST), IN_VIEW),
+      to: traded.length + 3,
+    });
+  }
+
+  /** What traded last before a time: a market that has stood still for long shows how it was. */
+  async #before(timeMs, symbol, interval) {
+    const trades = await this.#rest.get("/api/v3/trades", { symbol, limit: TRADES });
+    const older = trades.filter(({ time }) => time < timeMs);
+    if (!older.length) return [];
+    const query = { symbol, interval, limit: COUNT, endTime: older.at(-1).time };
+    const rows = await this.#rest.get("/api/v3/klines", query);
+    return rows.filter((row) => hasTraded(row) && row[0] < timeMs);
   }
 
   #last = 0;
