@@ -92,7 +92,7 @@ class Pipeline:
         self.instruments = instruments
         self.within: Sequence[str] = ()  # what its commands run under: `ip netns exec …`
         self.config = folder / "config.toml"
-        self.config.write_text(config if web else f"{config}\n[gateway]\nrun = false\n")
+        self.config.write_text(config if web or "[gateway]" in config else f"{config}\n[gateway]\nrun = false\n")
         self._supervisor: subprocess.Popen[str] | None = None
 
     @property

@@ -34,7 +34,7 @@ def browser() -> Iterator["Browser"]:
 @pytest.fixture(scope="package")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
     """A demo pipeline in which account 7 has orders on both sides of 50 000, and has traded."""
-    with pipeline(tmp_path_factory.mktemp("browser"), config="[gateway]\ndemo = true\n") as made:
+    with pipeline(tmp_path_factory.mktemp("browser"), config="[gateway]\ndemo = true\n", web=True) as made:
         made.up()
         commands: list[dict[str, Any]] = [
             {"op": "deposit", "account": account, "asset": asset, "amount": "100000", "client_id": number}

@@ -17,7 +17,7 @@ weight_per_minute = 60000
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
-    with pipeline(tmp_path_factory.mktemp("clients"), config=CONFIG) as made:
+    with pipeline(tmp_path_factory.mktemp("clients"), config=CONFIG, web=True) as made:
         made.up()
         yield made
 

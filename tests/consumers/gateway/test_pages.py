@@ -21,7 +21,7 @@ HTML = sorted(FOLDER.glob("*.html"))
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
-    with pipeline(tmp_path_factory.mktemp("pages"), config="[gateway]\ndemo = true\n") as made:
+    with pipeline(tmp_path_factory.mktemp("pages"), config="[gateway]\ndemo = true\n", web=True) as made:
         made.up()
         yield made
 

@@ -21,7 +21,7 @@ Sides = list[dict[str, str]]
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
     limits = "[gateway]\nweight_per_minute = 1000000\nconnections_per_5m = 100000\n"
-    with pipeline(tmp_path_factory.mktemp("streams"), config=limits) as made:
+    with pipeline(tmp_path_factory.mktemp("streams"), config=limits, web=True) as made:
         made.up()
         yield made
 

@@ -22,7 +22,7 @@ PATH = "/ws-api/v3"
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
     limits = "[gateway]\norders_per_10s = 1000\nweight_per_minute = 100000\n"
-    with pipeline(tmp_path_factory.mktemp("wsapi"), config=limits) as made:
+    with pipeline(tmp_path_factory.mktemp("wsapi"), config=limits, web=True) as made:
         made.up()
         deposits = [
             {"op": "deposit", "account": account, "asset": asset, "amount": "1000000", "client_id": number}

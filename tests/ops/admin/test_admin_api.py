@@ -48,7 +48,7 @@ def ask(client: Client, method: str, path: str, body: dict[str, Any] | None = No
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
-    with pipeline(tmp_path_factory.mktemp("admin")) as made:
+    with pipeline(tmp_path_factory.mktemp("admin"), web=True) as made:
         made.up()
         deposits = [
             {"op": "deposit", "account": account, "asset": asset, "amount": "100000", "client_id": number}
