@@ -1,4 +1,5 @@
-"""A backup: the journal up to a whole command, the newest good snapshot, and a list of every file with its hash.
+"""A backup: the journal up to a whole command, the newest good snapshot, what the gateway must not forget (names of
+orders), and a list of every file with its hash.
 
 Stores, candles and reports are not in it: they follow from the journal, and every consumer makes its own again. Only
 where the history begins later (its first segments were removed), the stores are in it too. The journal may be written
@@ -15,6 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from config.errors import ConfigError
+from consumers.gateway.own_store import FOLDER as OWN_STORE
+from consumers.gateway.own_store import copy_own_store
 from consumers.journal.format import (
     JournalError,
     archive_folder,
@@ -35,6 +38,7 @@ from engine.snapshots import FOLDER, list_snapshots
 LIST = "backup.json"
 VERSION = 1
 STORES = "stores"
+GATEWAY = OWN_STORE[0]
 UNREADY = "restoring"  # a restore copies into this folder, and moves what is whole to its place
 
 
@@ -66,6 +70,7 @@ def back_up(data: Path, target: Path) -> Backup:
         shutil.rmtree(journal_folder(target))  # its first segments were removed meanwhile: once more
         journal_folder(target).mkdir()
     last, epoch = _end_whole(target)
+    copy_own_store(data, target)  # last: a name is written before its order is sent
     begins = first_seq_of(list_history(journal_folder(target))[0])
     if begins > 1 and not (snapshot >= begins - 1 and stores):
         raise BackupError(
@@ -98,7 +103,7 @@ def restore(source: Path, data: Path) -> Backup:
     if not verdict.ok or verdict.last != listed["last"]:
         raise BackupError(f"{data}: the journal ends at {verdict.last}, expected {listed['last']}; {verdict.problems}")
     size = sum((unready / name).stat().st_size for name in files)
-    for folder in (FOLDER, STORES):
+    for folder in (FOLDER, STORES, GATEWAY):
         if (unready / folder).exists():
             (unready / folder).rename(data / folder)
     journal_folder(unready).rename(journal_folder(data))  # from here on there is a history

@@ -4,7 +4,6 @@ from pathlib import Path
 
 from client.python.credentials import Credentials
 from client.python.entry_client import EntryClient
-from config.curve import needs_curve, server_keys
 from config.errors import ConfigError
 from config.local_secret import read_local_secret
 from ops.run_file import RunFile
@@ -29,6 +28,8 @@ def credentials_of(data: Path, run: RunFile) -> Credentials:
         raise ConfigError(
             "--data", f"keys/local can't be read, which verbs need where keys are asked for: {error}"
         ) from error
+    from config.curve import needs_curve, server_keys  # it loads zmq's authenticator, which few runs have need of
+
     if not needs_curve(run.settings["ports"]["host"]):
         return Credentials(local=local)
     public, secret = server_keys(data)

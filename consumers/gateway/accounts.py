@@ -9,8 +9,8 @@ from typing import Any, Protocol
 import numpy as np
 
 from consumers.balances.store import balance
-from consumers.funds import expand
 from consumers.gateway.errors import internal
+from consumers.gateway.money import changes_of
 from consumers.gateway.names import Names
 from consumers.gateway.order import EventRow, Order, TermsRow, accepted_order, is_paired, stored_order
 from consumers.gateway.stores import Stores
@@ -25,7 +25,9 @@ _ACCEPTED, _TRADE, _CANCELLED = int(EventType.ACCEPTED), int(EventType.TRADE), i
 _AMENDED, _TRIGGERED = int(EventType.AMENDED), int(EventType.TRIGGERED)
 _TRANSFERS = (int(EventType.DEPOSITED), int(EventType.WITHDRAWN))
 _SUSPENDED, _UNSUSPENDED = int(EventType.SUSPENDED), int(EventType.UNSUSPENDED)
-_ABOUT_ORDERS = (_ACCEPTED, _TRADE, _CANCELLED, _AMENDED, _TRIGGERED)
+_ABOUT_ORDERS = frozenset((_ACCEPTED, _TRADE, _CANCELLED, _AMENDED, _TRIGGERED))
+_TWO_SIDED = frozenset((_TRADE, int(EventType.BUSTED)))
+_OTHER_REQUESTS = frozenset((_ACCEPTED, *_TWO_SIDED))  # `request_id` is no number of a request of its own there
 
 
 class Listener(Protocol):
@@ -155,7 +157,6 @@ class Accounts:
         self._stores = stores
         self._names = names
         self._all: dict[int, Account] = {}
-        self._numbers = np.zeros(0, np.uint32)  # sorted
 
     def of(self, number: int) -> Account:
         """An account as it is now. Raises ApiError where a store is too far behind, StoreError, lmdb.Error."""
@@ -163,7 +164,6 @@ class Accounts:
         if account is None:
             account = self._take_up(number)
             self._all[number] = account
-            self._numbers = np.sort(np.array(list(self._all), np.uint32))
         return account
 
     def _take_up(self, number: int) -> Account:
@@ -185,7 +185,8 @@ class Accounts:
         account.seq = max(begin, 1)
         if position > begin:
             events = self._stream.between(begin + 1, position)
-            self._fold(events[_about(events, np.array([number], np.uint32))], {number: account})
+            which = self._about(events, {number: account})
+            self._fold(events[which], {number: account}, [0] * len(which))
         return account
 
     def _with_fills(self, txn: Any, tables: OrderTables, row: np.ndarray) -> Order:
@@ -219,55 +220,54 @@ class Accounts:
 
     def on_events(self, events: np.ndarray) -> None:
         """A batch of the event stream."""
-        if not len(self._numbers):
-            return
-        which = _about(events, self._numbers)
-        if not which.any():
-            return
-        commands = np.cumsum(events["flags"] & FLAG_LAST) - (events["flags"] & FLAG_LAST)
-        self._fold(events[which], self._all, commands[which].tolist())
+        which = self._about(events, self._all) if self._all else []
+        if which:
+            ends = np.cumsum(events["flags"] & FLAG_LAST) - (events["flags"] & FLAG_LAST)
+            self._fold(events[which], self._all, ends[which].tolist())
 
-    def _fold(self, events: np.ndarray, accounts: dict[int, Account], commands: list[int] | None = None) -> None:
+    @staticmethod
+    def _about(events: np.ndarray, accounts: dict[int, Account]) -> list[int]:
+        """Which events are about one of these accounts."""
+        columns = (events[name].tolist() for name in ("account", "maker_account", "type"))
+        return [
+            at
+            for at, (account, maker, kind) in enumerate(zip(*columns, strict=True))
+            if account in accounts or (maker in accounts and kind in _TWO_SIDED)
+        ]
+
+    def _fold(self, events: np.ndarray, accounts: dict[int, Account], commands: list[int]) -> None:
         """Events that are about some of these accounts. commands: to which command of a batch each belongs."""
-        if not len(events):
-            return
-        entries = self._entries(events)
         at_command, touched = -1, _Touched(accounts)
         instruments = self._stream.catalog.instruments
-        rows = zip(events.tolist(), events.view(EVENT_ORDER).tolist(), strict=True)
-        for at, (row, terms) in enumerate(rows):
+        rows = zip(events.tolist(), events.view(EVENT_ORDER).tolist(), commands, strict=True)
+        for row, terms, command in rows:
             event = EventRow._make(row)
-            if commands is not None and commands[at] != at_command:
+            if command != at_command:
                 touched.tell()
-                at_command = commands[at]
-            for number in dict.fromkeys((event.account, event.maker_account if event.type == _TRADE else -1)):
+                at_command = command
+            for number in {event.account, event.maker_account if event.type in _TWO_SIDED else event.account}:
                 account = accounts.get(number)
-                if account is None:
-                    continue
-                account.highest = max(account.highest, event.client_id if number == event.account else 0)
-                if number == event.account and event.type not in (_ACCEPTED, _TRADE):
-                    account.highest = max(account.highest, event.request_id)
-                if event.type in _ABOUT_ORDERS and event.seq > account.orders_from:
-                    unit = instruments[event.symbol].tick_lot_quote_units
-                    for each, as_maker in account.fold(event, TermsRow._make(terms), unit):
-                        for listener in account.listeners:
-                            listener.on_order(account, each, event, as_maker)
-                _note(account, event)
-            for number, asset, d_available, d_frozen in entries.get(at, ()):
+                if account is not None:
+                    self._fold_one(account, event, terms)
+            for number, asset, d_available, d_frozen in changes_of(event, instruments):
                 account = accounts.get(number)
                 if account is not None and event.seq > account.balances_from:
                     account.change(asset, d_available, d_frozen)
                     touched.add(account, asset, event)
         touched.tell()
 
-    def _entries(self, events: np.ndarray) -> dict[int, list[tuple[int, int, int, int]]]:
-        """(account, asset, available, frozen) that each event changes, by its place."""
-        found: dict[int, list[tuple[int, int, int, int]]] = {}
-        entries = expand(np.ascontiguousarray(events), self._stream.instruments)
-        columns = (entries.event, entries.account, entries.asset, entries.d_available, entries.d_frozen)
-        for at, *change in zip(*(column.tolist() for column in columns), strict=True):
-            found.setdefault(at, []).append(tuple(change))
-        return found
+    def _fold_one(self, account: Account, event: Any, terms: Any) -> None:
+        """One event (EventRow, and the same bytes as terms) into one of its accounts."""
+        if account.number == event.account:
+            account.highest = max(account.highest, event.client_id)
+            if event.type not in _OTHER_REQUESTS:
+                account.highest = max(account.highest, event.request_id)
+        if event.type in _ABOUT_ORDERS and event.seq > account.orders_from:
+            unit = self._stream.catalog.instruments[event.symbol].tick_lot_quote_units
+            for order, as_maker in account.fold(event, TermsRow._make(terms), unit):
+                for listener in account.listeners:
+                    listener.on_order(account, order, event, as_maker)
+        _note(account, event)
 
 
 class _Touched:
@@ -298,10 +298,3 @@ def _note(account: Account, event: Any) -> None:
             listener.on_transfer(account, event)
     elif event.type in (_SUSPENDED, _UNSUSPENDED):
         account.suspended = event.type == _SUSPENDED
-
-
-def _about(events: np.ndarray, numbers: np.ndarray) -> np.ndarray:
-    """Which events are about one of these accounts (bool, one an event)."""
-    which: np.ndarray = np.isin(events["account"], numbers)
-    two_sided = (events["type"] == EventType.TRADE) | (events["type"] == EventType.BUSTED)
-    return which | (two_sided & np.isin(events["maker_account"], numbers))

@@ -91,10 +91,10 @@ class Desk:
     def on_events(self, events: np.ndarray) -> None:
         """A batch of the event stream: give each request its own."""
         sessions = events["session"]
-        mine = np.flatnonzero(sessions >> 24 == self._lane.lane)
-        if not len(mine):
+        mine = sessions >> 24 == self._lane.lane
+        if not mine.any():
             return
-        for number in np.unique(sessions[mine]).tolist():
+        for number in dict.fromkeys(sessions[mine].tolist()):
             request = self._requests.get(number & (_NUMBERS - 1))
             if request is None or request.done.done():
                 continue

@@ -22,10 +22,15 @@ from consumers.gateway.stores import Stores
 from consumers.gateway.stream import EventStream
 from consumers.gateway.symbols import Symbols
 from consumers.gateway.trading import Trading
+from consumers.marketdata import store as marketdata
 from ringbuf.cursor import CursorState
 
 if TYPE_CHECKING:
     from consumers.gateway.user_socket import UserSocket
+
+
+MARKET_PATIENCE_S = 0.5
+LOOK_S = 0.001
 
 
 class Gateway:
@@ -70,6 +75,17 @@ class Gateway:
             self._pumps.append(pump)
             pump.start()
         self.hub.start(failed)
+
+    async def market_as_of(self, seq: int) -> None:
+        """Until books and last prices know of an event, or it takes too long: then they are as new as they are."""
+        deadline = time.monotonic() + MARKET_PATIENCE_S
+        target = None
+        while time.monotonic() < deadline:
+            if target is None and (self.stream.ring.sequence_of(marketdata.NAME) or 0) >= seq:
+                target = self.markets.ring.published
+            if target is not None and self.markets.position >= target:
+                return
+            await asyncio.sleep(LOOK_S)
 
     @property
     def is_current(self) -> bool:

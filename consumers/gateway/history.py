@@ -21,6 +21,7 @@ from ringbuf.codes import EventType
 
 PATIENCE_S = 3.0
 LOOK_S = 0.002
+TURN = 256  # of them, before other work of the loop gets its turn
 WINDOW = 64  # so far may client ids, by which orders are found, be out of the order of acceptance
 SCAN = 100_000  # orders, or ledger lines, of an account that one question looks through
 _TRADE, _BUSTED = int(EventType.TRADE), int(EventType.BUSTED)
@@ -82,7 +83,9 @@ class History:
         with view.snapshot() as txn:
             found: list[Order] = []
             older = 0
-            for row in self._rows_back(txn, tables, account.number):
+            for count, row in enumerate(self._rows_back(txn, tables, account.number), 1):
+                if count % TURN == 0:
+                    await asyncio.sleep(0)
                 order_id, accepted_ns = int(row["order_id"][0]), int(row["accepted_ts_ns"][0])
                 if accepted_ns < first_ns or (from_id is not None and order_id < from_id):
                     older += 1
@@ -123,7 +126,11 @@ class History:
         found: list[Any] = []
         with view.snapshot() as txn:
             busted: set[int] = set()
-            for seq in self._trades_back(txn, tables, account.number):
+            for count, seq in enumerate(self._lines_back(txn, tables, account.number), 1):
+                if count % TURN == 0:
+                    await asyncio.sleep(0)
+                if not seq:
+                    continue
                 if from_id is not None and seq < from_id:
                     break
                 row = self._event(seq)
@@ -140,8 +147,8 @@ class History:
         return found[:most]
 
     @staticmethod
-    def _trades_back(txn: Any, tables: balances.BalanceTables, account: int) -> Iterator[int]:
-        """Sequences of an account's trades and busts, newest first, along its ledger."""
+    def _lines_back(txn: Any, tables: balances.BalanceTables, account: int) -> Iterator[int]:
+        """An account's ledger lines, newest first: of a trade or bust its sequence, once; 0 for all other lines."""
         at = int(tables.heads.row(txn, account)["next"][0]) - 1
         before, seen = 0, 0
         while at >= 0 and seen < SCAN:
@@ -149,9 +156,9 @@ class History:
             while first <= at < first + len(block) and seen < SCAN:
                 line = block[at - first]
                 seq = int(line["seq"])
-                if line["type"] in (_TRADE, _BUSTED) and seq != before:
-                    before = seq
-                    yield seq
+                is_new_trade = line["type"] in (_TRADE, _BUSTED) and seq != before
+                before = seq
+                yield seq if is_new_trade else 0
                 at, seen = int(line["prev"]), seen + 1
 
     def _event(self, seq: int) -> Any:

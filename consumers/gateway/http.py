@@ -1,5 +1,6 @@
 """Endpoints over HTTP: limits, keys, the answer as JSON, refusals with Binance's codes and headers."""
 
+import asyncio
 import inspect
 import logging
 from collections.abc import Awaitable, Callable, Mapping
@@ -12,7 +13,7 @@ from aiohttp import web
 
 from consumers.gateway.caller import Caller
 from consumers.gateway.endpoint import PUBLIC, Endpoint
-from consumers.gateway.errors import UNKNOWN, ApiError, internal
+from consumers.gateway.errors import TIMEOUT, UNKNOWN, ApiError, internal
 from consumers.gateway.gateway import Gateway
 from consumers.gateway.params import Params
 from consumers.gateway.signing import KEY_HEADER, authorize, read_fields
@@ -22,6 +23,7 @@ from consumers.store import StoreError
 log = logging.getLogger(__name__)
 
 MAX_BODY = 64 << 10
+BODY_S = 10.0  # for a body to come
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Socket = Callable[[Gateway, web.Request], Awaitable[web.StreamResponse]]
 AWAY = (StoreError, lmdb.Error, JournalError)  # of what is behind the gateway: the request may be sent again
@@ -72,7 +74,7 @@ async def _answer(
     now_ms = gateway.now_ms()
     gateway.limits.refuse_banned(address, now_ms / 1000)
     query = request.raw_path.partition("?")[2]
-    body = (await request.read()).decode("utf-8", "surrogateescape") if request.can_read_body else ""
+    body = await _body(request) if request.can_read_body else ""
     params = Params(read_fields(query, body))
     used = gateway.limits.spend(address, endpoint.weight_of(params), now_ms / 1000)
     headers["X-MBX-USED-WEIGHT"] = headers["X-MBX-USED-WEIGHT-1M"] = str(used)
@@ -86,6 +88,15 @@ async def _answer(
         headers["X-MBX-ORDER-COUNT-10S"], headers["X-MBX-ORDER-COUNT-1D"] = str(ten), str(day)
     found = endpoint.answer(gateway, caller, params)
     return await found if inspect.isawaitable(found) else found
+
+
+async def _body(request: web.Request) -> str:
+    """The form as it was sent. Raises ApiError where it takes its time."""
+    try:
+        async with asyncio.timeout(BODY_S):
+            return (await request.read()).decode("utf-8", "surrogateescape")
+    except TimeoutError:
+        raise ApiError(TIMEOUT, f"The body did not come within {BODY_S:.0f} s.", HTTPStatus.REQUEST_TIMEOUT) from None
 
 
 def json_response(found: Any, status: int = HTTPStatus.OK, headers: dict[str, str] | None = None) -> web.Response:

@@ -15,8 +15,13 @@ EventRow: Any = _of_names("EventRow", EVENT.names)
 TermsRow: Any = _of_names("TermsRow", EVENT_ORDER.names)
 _ROW_NAMES = ORDER.names or ()
 
-_OPEN = (Status.OPEN, Status.PARTLY_FILLED, Status.WAITING)
-_BY_USER = (Reason.USER, Reason.MASS_CANCEL, Reason.DISCONNECT)
+# Plain numbers: a member looked up in its class at each use would cost more than the rest.
+_OPEN, _PARTLY, _WAITING = int(Status.OPEN), int(Status.PARTLY_FILLED), int(Status.WAITING)
+_FILLED, _CANCELLED = int(Status.FILLED), int(Status.CANCELLED)
+_IS_OPEN = frozenset((_OPEN, _PARTLY, _WAITING))
+_BY_USER = frozenset(int(reason) for reason in (Reason.USER, Reason.MASS_CANCEL, Reason.DISCONNECT))
+_OCO, _SELF_TRADE = int(Reason.OCO), int(Reason.SELF_TRADE)
+_FIRST_WAITING = int(FIRST_WAITING)
 
 
 @dataclass(slots=True)
@@ -55,35 +60,35 @@ class Order:
     @property
     def is_open(self) -> bool:
         """Whether it may still trade."""
-        return self.status in _OPEN
+        return self.status in _IS_OPEN
 
     @property
     def is_working(self) -> bool:
         """Whether it is, or was, in the book: not while it waits for its stop price."""
-        return self.order_type < FIRST_WAITING or self.triggered
+        return self.order_type < _FIRST_WAITING or self.triggered
 
     @property
     def word(self) -> str:
         """Its status in Binance's words."""
-        if self.status == Status.FILLED:
+        if self.status == _FILLED:
             return "FILLED"
-        if self.status != Status.CANCELLED:
+        if self.status != _CANCELLED:
             return "PARTIALLY_FILLED" if self.filled_lots else "NEW"
         if self.reason in _BY_USER:
             return "CANCELED"
-        if self.reason == Reason.OCO:
+        if self.reason == _OCO:
             return self.oco_word
-        return "EXPIRED_IN_MATCH" if self.reason == Reason.SELF_TRADE else "EXPIRED"
+        return "EXPIRED_IN_MATCH" if self.reason == _SELF_TRADE else "EXPIRED"
 
     def ended_after(self, partner: "Order | None") -> None:
         """Its partner's end was why it ended, where that came first."""
-        if partner is not None and partner.status == Status.CANCELLED and partner.last_seq < self.last_seq:
+        if partner is not None and partner.status == _CANCELLED and partner.last_seq < self.last_seq:
             self.oco_word = partner.word
 
     def amended(self, terms: Any) -> None:
         """Take in an `amended` event (TermsRow)."""
         self.price_ticks = terms.price_ticks
-        if self.status == Status.WAITING:
+        if self.status == _WAITING:
             self.stop_price_ticks = terms.stop_price_ticks
         self.leaves_lots = terms.qty_lots
         self.qty_lots = self.filled_lots + terms.qty_lots
@@ -93,17 +98,17 @@ class Order:
         self.filled_lots += row.qty_lots
         self.leaves_lots = leaves_lots
         self.quote += row.price_ticks * row.qty_lots * tick_lot_quote_units
-        self.status = int(Status.PARTLY_FILLED if leaves_lots else Status.FILLED)
+        self.status = _PARTLY if leaves_lots else _FILLED
 
     def ended(self, row: Any) -> None:
         """Take in a `cancelled` event (EventRow)."""
-        self.status, self.reason = int(Status.CANCELLED), row.reason
+        self.status, self.reason = _CANCELLED, row.reason
         self.qty_lots = self.filled_lots + row.qty_lots
         self.leaves_lots = 0
 
     def is_triggered(self) -> None:
         """Take in a `triggered` event."""
-        self.status, self.triggered = int(Status.OPEN), True
+        self.status, self.triggered = _OPEN, True
 
     def seen(self, row: Any) -> None:
         """The event was about it."""
@@ -112,7 +117,7 @@ class Order:
 
 def accepted_order(terms: Any, pair_order_id: int) -> Order:
     """The order of an `accepted` event (TermsRow)."""
-    waits = terms.order_type >= FIRST_WAITING
+    waits = terms.order_type >= _FIRST_WAITING
     return Order(
         order_id=terms.order_id,
         client_id=terms.client_id,
@@ -131,7 +136,7 @@ def accepted_order(terms: Any, pair_order_id: int) -> Order:
         leaves_lots=terms.qty_lots,
         filled_lots=0,
         quote=0,
-        status=int(Status.WAITING if waits else Status.OPEN),
+        status=_WAITING if waits else _OPEN,
         reason=0,
         triggered=False,
         pair_order_id=pair_order_id,

@@ -4,9 +4,10 @@ import fcntl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from consumers.gateway import listen_keys, names
-from consumers.store import MAP_SIZE, Store
+from consumers.store import MAP_SIZE, Store, StoreView
 
 FOLDER = ("gateway", "own")
 
@@ -37,4 +38,26 @@ def _is_last(using: int) -> bool:
         fcntl.flock(using, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
+    return True
+
+
+def copy_own_store(data: Path, target: Path) -> bool:
+    """For a backup: the store as of one commit, into the same place of another data directory; False = there is none.
+
+    Listen keys are left out: they let in.
+    """
+    source, copy = Path(data, *FOLDER), Path(target, *FOLDER)
+    if not (source / "data.mdb").exists():
+        return False
+    copy.mkdir(parents=True)
+    with StoreView(source) as view:
+        epoch = view.cursor()[0]
+        view.copy(copy)
+    with Store(copy, epoch, listen_keys.TABLES, sync=True) as store:
+
+        def forget(txn: Any) -> None:
+            for table in listen_keys.TABLES:
+                txn.drop(store.db(table), delete=False)
+
+        store.commit(0, forget)
     return True

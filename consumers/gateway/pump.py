@@ -2,7 +2,7 @@
 
 The thread runs compiled code that holds no lock of the interpreter while it sleeps; it only says "there is something"
 and sleeps again once the loop has taken all of it. So an idle ring costs ten wake-ups a second, and a busy one a
-wake-up for whatever came together meanwhile. A loop that is busy with requests may look by itself (`look`).
+wake-up for whatever came together meanwhile.
 """
 
 import asyncio
@@ -12,7 +12,6 @@ from collections.abc import Callable
 from ringbuf.wait import Waiter
 
 PATIENCE_NS = 100_000_000  # how long the thread sleeps at most; so long a stop may take
-TURNS = 4  # batches before other work of the loop gets its turn
 
 
 class RingPump:
@@ -35,7 +34,6 @@ class RingPump:
         self._take = take
         self._failed = failed
         self._stopping = False
-        self._broken = False
         self._taken = threading.Lock()  # held while the loop has something to take
         self._taken.acquire()
         self._thread = threading.Thread(target=self._watch, name="ring-pump", daemon=True)
@@ -43,16 +41,6 @@ class RingPump:
     def start(self) -> None:
         """From now on; what is there already is taken at once."""
         self._thread.start()
-
-    def look(self) -> None:
-        """Take what is there, now: for who is in the loop anyway."""
-        if self._broken or self._stopping:
-            return
-        try:
-            self._take()
-        except Exception as error:  # noqa: BLE001  who began the pump decides; nothing is passed over
-            self._broken = True
-            self._failed(error)
 
     def _watch(self) -> None:
         """The thread."""
@@ -62,17 +50,14 @@ class RingPump:
                 self._taken.acquire()
 
     def _turn(self) -> None:
-        """In the loop: some batches, then, if there are more, again after others had their turn."""
-        if not self._stopping and not self._broken:
+        """In the loop: a batch, then, as there may be more, again after others had their turn."""
+        if not self._stopping:
             try:
-                for _ in range(TURNS):
-                    if not self._take():
-                        break
-                else:
+                if self._take():
                     self._loop.call_soon(self._turn)
                     return
-            except Exception as error:  # noqa: BLE001  see look
-                self._broken = self._stopping = True
+            except Exception as error:  # noqa: BLE001  who began the pump decides; nothing is passed over
+                self._stopping = True
                 self._failed(error)
         self._taken.release()
 

@@ -25,9 +25,10 @@ async def place_oco(gateway: "Gateway", caller: Caller, params: Params) -> dict[
     """Two orders of which one cancels the other: both or none."""
     instrument = gateway.symbols.asked(params)
     name = params.name("listClientOrderId")
+    account = gateway.accounts.of(caller.account)
+    await gateway.market_as_of(account.seq)
     legs = read_oco(params, gateway.markets.of(instrument.id))
     params.refuse_unread()
-    account = gateway.accounts.of(caller.account)
     known = None if name is None else gateway.names.number(account.number, name, LISTS)
     holder = None if known is None else account.find_client(known)
     if holder is not None and any(order.is_open for order in members(account, holder)):

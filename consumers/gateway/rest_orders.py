@@ -22,7 +22,7 @@ from consumers.gateway.order import Order
 from consumers.gateway.params import Params
 from consumers.gateway.rest_account import commission_rates
 from consumers.gateway.shown import cancelled_json, fee_asset, fee_text, list_id, order_json, terms_json
-from consumers.gateway.terms import Terms, read_terms
+from consumers.gateway.terms import Terms, asks_market, read_terms
 from consumers.gateway.tickers import MS
 from consumers.gateway.trading import Placed, refuse
 from ringbuf.codes import EventType, Reason
@@ -40,22 +40,24 @@ _TRADE, _CANCELLED, _REJECTED = int(EventType.TRADE), int(EventType.CANCELLED), 
 
 async def place_order(gateway: "Gateway", caller: Caller, params: Params) -> dict[str, Any]:
     """A new order; the answer as newOrderRespType asks."""
-    terms = _new_terms(gateway, params)
-    params.refuse_unread()
     account = gateway.accounts.of(caller.account)
+    terms = await _new_terms(gateway, account, params)
+    params.refuse_unread()
     placed = await gateway.trading.place(account, terms)
     return placed_json(gateway, account, terms, placed)
 
 
-def _new_terms(gateway: "Gateway", params: Params) -> Terms:
+async def _new_terms(gateway: "Gateway", account: Account, params: Params) -> Terms:
     instrument = gateway.symbols.asked(params)
+    if asks_market(params):
+        await gateway.market_as_of(account.seq)
     return read_terms(params, gateway.markets.of(instrument.id))
 
 
-def test_order(gateway: "Gateway", caller: Caller, params: Params) -> dict[str, Any]:
+async def test_order(gateway: "Gateway", caller: Caller, params: Params) -> dict[str, Any]:
     """Checks a new order, and does not send it."""
     wants_rates = params.flag("computeCommissionRates")
-    terms = _new_terms(gateway, params)
+    terms = await _new_terms(gateway, gateway.accounts.of(caller.account), params)
     params.refuse_unread()
     if not wants_rates:
         return {}
@@ -273,8 +275,8 @@ async def cancel_replace(gateway: "Gateway", caller: Caller, params: Params) -> 
     params.word("cancelReplaceMode", ("STOP_ON_FAILURE", "ALLOW_FAILURE"))
     restriction = params.word("cancelRestrictions", ("ONLY_NEW", "ONLY_PARTIALLY_FILLED"))
     params.word("orderRateLimitExceededMode", ("DO_NOTHING", "CANCEL_ONLY"))
-    terms = _new_terms(gateway, params)
     account = gateway.accounts.of(caller.account)
+    terms = await _new_terms(gateway, account, params)
     order = await find_order(gateway, account, params, "cancelOrderId", "cancelOrigClientOrderId")
     name = params.name("cancelNewClientOrderId")
     params.refuse_unread()

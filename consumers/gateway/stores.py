@@ -12,7 +12,7 @@ from consumers.orders import store as orders
 from consumers.store import StoreError, StoreView
 from consumers.stored import LISTED, store_path
 
-START_S = 10.0  # a store that is being made is waited for so long at the start
+START_S = 60.0  # a store that is being made is waited for so long at the start
 _TABLES = {
     marketdata.NAME: marketdata.TABLES,
     orders.NAME: (*orders.TABLES, LISTED),

@@ -15,7 +15,7 @@ from ringbuf.reader import Lapped, RingReader
 from ringbuf.records import EVENT
 from ringbuf.wait import Waiter
 
-BATCH = 4096
+BATCH = 1024
 WAIT = "futex"
 
 

@@ -88,6 +88,12 @@ def read_terms(params: Params, market: Market) -> Terms:
     )
 
 
+def asks_market(params: Params) -> bool:
+    """Whether the terms depend on book or last price as they are now."""
+    kind = params.text("type")
+    return kind not in ("LIMIT", "LIMIT_MAKER", "MARKET") or params.text("quoteOrderQty") is not None
+
+
 def read_side(params: Params) -> str:
     """BUY or SELL."""
     side = params.word("side", tuple(SIDES), ApiError(INVALID_SIDE, "Invalid side."))

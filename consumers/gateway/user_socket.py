@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections import deque
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 HEARTBEAT_S = 60.0
-WAITING = 1000  # messages for a reader that does not take them, before it is dropped
+WAITING = 4 << 20  # bytes for a reader that does not take them, before it is dropped
 MAX_FRAME = 4096  # bytes of what a client sends
 POLICY = 1008  # close code
 
@@ -51,7 +52,9 @@ class UserSocket:
         self._gateway = gateway
         self._request = request
         self._token = token
-        self._waiting: asyncio.Queue[str] = asyncio.Queue(WAITING)
+        self._waiting: deque[bytes] = deque()
+        self._size = 0  # bytes in it
+        self._more = asyncio.Event()
         self._socket = web.WebSocketResponse(heartbeat=HEARTBEAT_S, max_msg_size=MAX_FRAME, compress=False)
 
     async def serve(self) -> web.WebSocketResponse:
@@ -75,18 +78,24 @@ class UserSocket:
         return self._socket
 
     def _put(self, message: dict[str, Any]) -> None:
-        try:
-            self._waiting.put_nowait(orjson.dumps(message).decode())
-        except asyncio.QueueFull:
+        text = orjson.dumps(message)
+        self._waiting.append(text)
+        self._size += len(text)
+        self._more.set()
+        if self._size > WAITING:
             self.drop("does not read")
 
     async def _write(self) -> None:
         while True:
-            text = await self._waiting.get()
-            try:
-                await self._socket.send_str(text)
-            except ConnectionError:
-                return
+            await self._more.wait()
+            self._more.clear()
+            while self._waiting:
+                text = self._waiting.popleft()
+                self._size -= len(text)
+                try:
+                    await self._socket.send_str(text.decode())
+                except ConnectionError:
+                    return
 
     def look(self, now_ms: int) -> None:
         """A few times a second: end it where its listen key is over, or the API key behind it is revoked."""

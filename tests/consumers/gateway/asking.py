@@ -1,5 +1,6 @@
 """Plain HTTP requests to a gateway, as a client without any package sends them."""
 
+import argparse
 import base64
 import hashlib
 import hmac
@@ -13,6 +14,7 @@ from urllib.parse import urlencode
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from ops.verbs import query
 from tests.pipeline import Pipeline
 
 
@@ -71,6 +73,16 @@ class Client:
         if self.private is not None:
             return base64.b64encode(self.private.sign(text.encode())).decode()
         return hmac.new(self.secret.encode(), text.encode(), hashlib.sha256).hexdigest()
+
+
+def queried(running: Pipeline, *question: str) -> dict[str, Any]:
+    """What the verb `query` answers, once every consumer has caught up; in this process, as starting one takes long."""
+    running.settled()
+    parser = argparse.ArgumentParser()
+    query.add_arguments(parser)
+    args = parser.parse_args(question)
+    args.data = running.data
+    return query.ANSWERS[args.question](args)
 
 
 def gateway_port(running: Pipeline) -> int:

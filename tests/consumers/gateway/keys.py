@@ -1,13 +1,16 @@
-"""Keys for a running pipeline's gateway, made as an operator makes them."""
+"""Keys for a running pipeline's gateway."""
 
+from collections.abc import Sequence
+
+from config.api_keys import create_key
 from tests.consumers.gateway.asking import Client, gateway_port
 from tests.pipeline import Pipeline, eventually
 
 
-def client_of(running: Pipeline, account: int, scopes: str = "read,trade", *more: str) -> Client:
-    """A client with a new key, once the gateway knows it."""
-    made = running.report("key", "create", "--account", str(account), "--scopes", scopes, *more)
-    client = Client(gateway_port(running), made["key"], made["secret"])
-    if "read" in scopes and not more:
+def client_of(running: Pipeline, account: int, scopes: str = "read,trade", addresses: Sequence[str] = ()) -> Client:
+    """A client with a new key, once the gateway knows it (one that may read, from here)."""
+    made, secret = create_key(running.data, account, scopes.split(","), addresses)
+    client = Client(gateway_port(running), made.key, secret)
+    if "read" in scopes and not addresses:
         eventually(lambda: client.signed("GET", "/api/v3/rateLimit/order").status == 200, "the key is known")
     return client

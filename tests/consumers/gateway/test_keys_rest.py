@@ -100,9 +100,10 @@ def test_a_key_does_only_what_its_scopes_say(running: Pipeline, reader: Client) 
 
 
 def test_a_key_may_be_bound_to_addresses(running: Pipeline) -> None:
-    here = client_of(running, 7, "read", "--address", "127.0.0.0/8")
+    here = client_of(running, 7, "read", ["127.0.0.0/8"])
     eventually(lambda: here.signed("GET", "/api/v3/account").status == 200, "the key is known")
-    elsewhere = client_of(running, 7, "read", "--address", "10.0.0.0/8")
+    elsewhere = client_of(running, 7, "read", ["10.0.0.0/8"])
+    eventually(lambda: client_of(running, 7), "keys made later are known")
     assert refused(elsewhere.signed("GET", "/api/v3/account")) == (401, -2015)
 
 

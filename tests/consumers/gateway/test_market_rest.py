@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.consumers.gateway.asking import Answer, Client, gateway_port
+from tests.consumers.gateway.asking import Answer, Client, gateway_port, queried
 from tests.pipeline import Pipeline, pipeline
 
 
@@ -71,7 +71,7 @@ def test_exchange_info_says_filters_with_the_price_first(anybody: Client) -> Non
 
 
 def test_depth_is_the_book_that_query_shows(running: Pipeline, anybody: Client) -> None:
-    asked = running.report("query", "depth", "BTC-USDT")
+    asked = queried(running, "depth", "BTC-USDT")
     found = body(anybody.get("/api/v3/depth", symbol="BTCUSDT", limit=5000))
     assert found["bids"] == asked["bids"] and found["asks"] == asked["asks"]
     assert 0 < found["lastUpdateId"] <= asked["seq"]
@@ -83,7 +83,7 @@ def test_depth_is_the_book_that_query_shows(running: Pipeline, anybody: Client) 
 
 
 def test_prints_are_those_that_query_shows(running: Pipeline, anybody: Client) -> None:
-    asked = running.report("query", "trades", "BTC-USDT", "--last", "1000")["trades"]
+    asked = queried(running, "trades", "BTC-USDT", "--last", "1000")["trades"]
     assert len(asked) == 3
     found = body(anybody.get("/api/v3/trades", symbol="BTCUSDT"))
     assert [(row["id"], row["price"], row["qty"]) for row in found] == [
@@ -126,7 +126,7 @@ def test_candles_of_each_length_hold_every_print(anybody: Client, interval: str)
 
 
 def test_tickers_are_those_that_query_shows(running: Pipeline, anybody: Client) -> None:
-    asked = running.report("query", "ticker", "BTC-USDT")
+    asked = queried(running, "ticker", "BTC-USDT")
     full = body(anybody.get("/api/v3/ticker/24hr", symbol="BTCUSDT"))
     prints = body(anybody.get("/api/v3/trades", symbol="BTCUSDT"))
     for theirs, ours in (

@@ -11,8 +11,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from config.api_keys import ApiKeys, create_key, revoke_key
+from consumers.gateway.listen_keys import VALID_MS, ListenKeys
 from consumers.gateway.names import LISTS, Names
-from consumers.gateway.own_store import own_store
+from consumers.gateway.own_store import copy_own_store, own_store
 from tests.pipeline import ROOT
 
 MAP = 1 << 30
@@ -69,7 +71,7 @@ GIVER = """
 import asyncio, sys
 from pathlib import Path
 from consumers.gateway.names import Names
-from consumers.gateway.own_store import own_store
+from consumers.gateway.own_store import copy_own_store, own_store
 
 async def give():
     with own_store(Path(sys.argv[1]), 5, False, 1 << 30) as store:
@@ -103,3 +105,35 @@ def test_two_gateways_give_no_number_twice_and_what_was_given_outlives_a_kill(tm
     with opened(tmp_path) as names:
         assert all(names.number(1, name) == number for name, number in said.items())
         assert run(names.give(1, "after", 0)) > max(said.values())
+
+
+def test_a_backup_has_the_names_and_no_listen_key(tmp_path: Path) -> None:
+    keys = ApiKeys(tmp_path)
+    made, _ = create_key(tmp_path, 1, ["read"])
+    keys.refresh()
+    with own_store(tmp_path / "data", 5, False, MAP) as store:
+        number = run(Names(store, False).give(1, "kept", 0))
+        token = ListenKeys(store, keys).create(made, 1000)
+        assert ListenKeys(store, keys).owner(token, 1000) == made
+    assert copy_own_store(tmp_path / "data", tmp_path / "copy")
+    with own_store(tmp_path / "copy", 5, False, MAP) as store:
+        assert Names(store, False).number(1, "kept") == number
+        assert ListenKeys(store, keys).owner(token, 1000) is None
+    assert not copy_own_store(tmp_path / "nowhere", tmp_path / "other")
+
+
+def test_a_listen_key_is_prolonged_by_the_hour_and_ends_with_its_api_key(tmp_path: Path) -> None:
+    keys = ApiKeys(tmp_path)
+    made, _ = create_key(tmp_path, 1, ["read"])
+    keys.refresh()
+    with own_store(tmp_path / "data", 5, False, MAP) as store:
+        listen = ListenKeys(store, keys)
+        token = listen.create(made, 0)
+        assert listen.create(made, VALID_MS - 1) == token
+        assert listen.owner(token, 2 * VALID_MS - 2) == made
+        assert listen.owner(token, 2 * VALID_MS - 1) is None
+        fresh = listen.create(made, 2 * VALID_MS)
+        assert fresh != token and listen.owner(token, 2 * VALID_MS) is None
+        assert revoke_key(tmp_path, made.key)
+        keys.refresh()
+        assert listen.owner(fresh, 2 * VALID_MS) is None

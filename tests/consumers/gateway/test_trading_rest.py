@@ -1,7 +1,9 @@
 """Two accounts trade over plain HTTP on a running pipeline; what they are told is what `query` says."""
 
+import http.client
 import json
 import os
+import random
 import signal
 from collections.abc import Iterator
 from decimal import Decimal
@@ -9,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.consumers.gateway.asking import Answer, Client
+from tests.consumers.gateway.asking import Answer, Client, queried
 from tests.consumers.gateway.keys import client_of
 from tests.pipeline import Pipeline, eventually, pipeline
 
@@ -58,7 +60,7 @@ def place(client: Client, side: str, kind: str = "LIMIT", in_body: bool = False,
 
 
 def stored(running: Pipeline, order_id: int) -> dict[str, Any]:
-    return running.report("query", "order", str(order_id))
+    return queried(running, "order", str(order_id))
 
 
 def end_all(client: Client) -> None:
@@ -88,7 +90,7 @@ def test_an_order_is_found_filled_and_paid_for(running: Pipeline, maker: Client,
         fees[client.key] = Decimal(trade["commission"])
         balances = {row["asset"]: row for row in ok(client.signed("GET", "/api/v3/account"))["balances"]}
         account = MAKER if client is maker else TAKER
-        for name, held in running.report("query", "balance", str(account)).items():
+        for name, held in queried(running, "balance", str(account)).items():
             assert (balances[name]["free"], balances[name]["locked"]) == (held["available"], held["frozen"])
     assert fees[maker.key] == Decimal("20000") * 100 / 10**6 and fees[taker.key] == Decimal("0.4") * 200 / 10**6
     gone = ok(maker.signed("DELETE", "/api/v3/order", symbol="BTCUSDT", origClientOrderId="first"))
@@ -206,6 +208,29 @@ def test_cancel_and_replace_says_what_became_of_each(maker: Client) -> None:
     assert [order["orderId"] for order in opened] == [
         fresh["orderId"], partly.body["data"]["newOrderResponse"]["orderId"],
     ]  # fmt: skip
+    end_all(maker)
+
+
+def test_less_of_an_order_keeps_its_place(running: Pipeline, maker: Client, taker: Client) -> None:
+    first = ok(place(maker, "SELL", quantity="0.5", price="55000", newClientOrderId="large"))
+    ok(place(maker, "SELL", quantity="0.5", price="55000"))
+    ok(place(taker, "BUY", quantity="0.1", price="55000"))
+
+    def amend(**more: Any) -> Answer:
+        return maker.signed("PUT", "/api/v3/order/amend/keepPriority", symbol="BTCUSDT", **more)
+
+    changed = ok(amend(origClientOrderId="large", newQty="0.3", newClientOrderId="small"))["amendedOrder"]
+    assert (changed["qty"], changed["executedQty"], changed["clientOrderId"]) == ("0.3000", "0.1000", "small")
+    assert stored(running, first["orderId"])["leaves"] == "0.2000"
+    bought = ok(place(taker, "BUY", quantity="0.2", price="55000"))
+    assert bought["status"] == "FILLED"
+    seen = ok(maker.signed("GET", "/api/v3/order", symbol="BTCUSDT", origClientOrderId="small"))
+    assert (seen["orderId"], seen["status"], seen["origQty"]) == (first["orderId"], "FILLED", "0.3000")
+    assert amend(origClientOrderId="small", newQty="0.1").code == -2013
+    second = ok(maker.signed("GET", "/api/v3/openOrders"))[-1]["orderId"]
+    assert amend(orderId=second, newQty="0.5").code == -2038
+    assert amend(orderId=second, newQty="0.00001").code == -1013
+    assert amend(orderId=second).code == -1102
     end_all(maker)
 
 
@@ -350,9 +375,39 @@ def test_names_and_orders_are_known_to_the_next_gateway_when_one_is_killed(runni
     assert found["ok"], found["checks"]
 
 
+def test_each_name_is_one_order_while_gateway_and_engine_are_killed(running: Pipeline, loner: Client) -> None:
+    seed = random.SystemRandom().randrange(1 << 32)
+    print(f"seed {seed}")
+    rng = random.Random(seed)
+    names = [f"once-{number}" for number in range(60)]
+    kills = {name: rng.choice(("gateway", "engine")) for name in rng.sample(names, 6)}
+    restarts = {process: running.restarts(process) for process in ("gateway", "engine")}
+
+    def placed(name: str) -> bool:
+        try:
+            answer = place(loner, "BUY", quantity="0.001", price="300", newClientOrderId=name)
+        except (ConnectionError, http.client.HTTPException):
+            return False
+        assert answer.status == 200 or answer.code in (-2010, -1001, -1007, -1008, -2015), answer
+        return answer.status == 200 or answer.body["msg"] == "Duplicate order sent."
+
+    for name in names:
+        if name in kills:
+            restarts[kills[name]] += 1
+            os.kill(eventually(lambda name=name: running.pid(kills[name]), "it runs"), signal.SIGKILL)
+        eventually(lambda name=name: placed(name), f"{name} is placed")
+        for process, count in restarts.items():
+            eventually(lambda process=process, count=count: running.restarts(process) == count, f"{process} is back")
+    opened = ok(loner.signed("GET", "/api/v3/openOrders", symbol="BTCUSDT"))
+    assert [order["clientOrderId"] for order in opened if order["price"] == "300.00"] == names
+    running.settled()
+    found = running.report("reconcile")
+    assert found["ok"], found["checks"]
+
+
 def test_at_the_end_every_balance_is_what_the_books_say(running: Pipeline, maker: Client, taker: Client) -> None:
     running.settled()
     for client, account in ((maker, MAKER), (taker, TAKER)):
         balances = {row["asset"]: row for row in ok(client.signed("GET", "/api/v3/account"))["balances"]}
-        for name, held in running.report("query", "balance", str(account)).items():
+        for name, held in queried(running, "balance", str(account)).items():
             assert (balances[name]["free"], balances[name]["locked"]) == (held["available"], held["frozen"])

@@ -9,19 +9,34 @@ from decimal import Decimal
 from typing import Any
 
 import aiohttp
+import numpy as np
 import pytest
 
-from tests.consumers.gateway.asking import Answer, Client, gateway_port
+from client.python import commands
+from client.python.entry_client import EntryClient
+from config.api_keys import revoke_key
+from ringbuf.codes import Side
+from tests.consumers.gateway.asking import Answer, Client, gateway_port, queried
 from tests.consumers.gateway.keys import client_of
 from tests.pipeline import Pipeline, eventually, pipeline
 
 OWNER, OTHER = 7, 8
 PATIENCE_S = 60.0
+# Rings that a flow goes round in a moment.
+CONFIG = """
+[gateway]
+orders_per_10s = 10000
+[engine]
+max_events = 512
+[ring]
+capacity = 2048
+market_capacity = 256
+"""
 
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
-    with pipeline(tmp_path_factory.mktemp("user"), config="[gateway]\norders_per_10s = 10000\n") as made:
+    with pipeline(tmp_path_factory.mktemp("user"), config=CONFIG) as made:
         made.up()
         deposits = [
             {"op": "deposit", "account": account, "asset": asset, "amount": "1000000", "client_id": number}
@@ -116,8 +131,7 @@ def test_an_order_is_told_from_its_acceptance_to_its_end(running: Pipeline, owne
     assert (trade["n"], trade["N"], trade["Z"]) == ("2.000000", "USDT", "20000.000000")
     positions = heard.of("outboundAccountPosition")
     held = {row["a"]: row for position in positions for row in position["B"]}
-    running.settled()
-    for name, asked in running.report("query", "balance", str(OWNER)).items():
+    for name, asked in queried(running, "balance", str(OWNER)).items():
         assert (held[name]["f"], held[name]["l"]) == (asked["available"], asked["frozen"])
 
 
@@ -204,7 +218,7 @@ def test_nobody_else_prolongs_ends_or_makes_up_a_listen_key(running: Pipeline, o
 
 def test_who_listens_with_a_revoked_key_is_let_go(running: Pipeline) -> None:
     gone = client_of(running, OWNER)
-    heard, _ = listen(gone, lambda: running.report("key", "revoke", gone.key), lambda messages: False)
+    heard, _ = listen(gone, lambda: revoke_key(running.data, gone.key), lambda messages: False)
     assert heard.closed
 
 
@@ -222,8 +236,7 @@ def test_a_random_trade_flow_folds_to_what_the_books_say(running: Pipeline, owne
         owner, act, lambda messages: any(message.get("c") == "the-last" for message in messages) and "B" in messages[-1]
     )
     held = {row["a"]: row for message in heard.of("outboundAccountPosition") for row in message["B"]}
-    running.settled()
-    for name, asked in running.report("query", "balance", str(OWNER)).items():
+    for name, asked in queried(running, "balance", str(OWNER)).items():
         told = (held[name]["f"], held[name]["l"]) if name in held else (before[name]["free"], before[name]["locked"])
         assert told == (asked["available"], asked["frozen"])
     last: dict[int, dict[str, Any]] = {}
@@ -238,3 +251,41 @@ def test_a_random_trade_flow_folds_to_what_the_books_say(running: Pipeline, owne
                 order["status"], order["executedQty"], order["cummulativeQuoteQty"],
             )  # fmt: skip
     assert len(last) == 31
+
+
+def test_a_gateway_that_stood_still_while_both_rings_went_round_knows_all_of_it(
+    running: Pipeline, owner: Client, other: Client
+) -> None:
+    def act() -> None:
+        with running.stopped("gateway"):
+            client = EntryClient(running.endpoint)
+            for first in range(200_000, 203_000, 100):
+                batch = []
+                for number in range(first, first + 100, 2):
+                    price = 100_00 + number % 400
+                    batch.append(commands.place(OWNER, number, 0, Side.BUY, 1 + number % 3, price_ticks=price))
+                    batch.append(commands.cancel(OWNER, number + 1, orig_client_id=number))
+                kept = 20 if first == 202_900 else 0  # orders that nobody cancels
+                sent = np.concatenate([*batch[: 100 - 2 * kept], *batch[100 - 2 * kept :: 2]])
+                client.send(sent)
+                answered = 0
+                while answered < len(sent):
+                    answered += client.own_answers(client.receive(1000))
+            client.close()
+        place(owner, "BUY", quantity="0.0001", price="99", newClientOrderId="after")
+
+    heard, _ = listen(
+        owner, act, lambda messages: any(message.get("c") == "after" for message in messages) and "B" in messages[-1]
+    )
+    reports = heard.of("executionReport")
+    assert sum(report["x"] == "NEW" for report in reports) == 1501
+    assert sum(report["x"] == "CANCELED" for report in reports) == 1480
+    running.settled()
+    asked = queried(running, "depth", "BTC-USDT")
+    found = ok(owner.get("/api/v3/depth", symbol="BTCUSDT", limit=5000))
+    assert (found["bids"], found["asks"]) == (asked["bids"], asked["asks"])
+    assert len(ok(owner.signed("GET", "/api/v3/openOrders", symbol="BTCUSDT"))) == 22
+    held = {row["a"]: row for message in heard.of("outboundAccountPosition") for row in message["B"]}
+    balance = queried(running, "balance", str(OWNER))["USDT"]
+    assert (held["USDT"]["f"], held["USDT"]["l"]) == (balance["available"], balance["frozen"])
+    assert "overtaken" in (running.data / "logs" / "gateway.log").read_text()
