@@ -9,20 +9,16 @@ from aiohttp import web
 
 from consumers.gateway.gateway import Gateway
 from consumers.gateway.http import MAX_BODY, make_routes
-from consumers.gateway.rest_account import ACCOUNT_ENDPOINTS
-from consumers.gateway.rest_lists import LIST_ENDPOINTS
-from consumers.gateway.rest_market import MARKET_ENDPOINTS
-from consumers.gateway.rest_orders import ORDER_ENDPOINTS
 from consumers.gateway.stream_socket import STREAM_SOCKETS
-from consumers.gateway.user_socket import USER_ENDPOINTS
+from consumers.gateway.ws_api import API_SOCKETS
+from consumers.gateway.ws_methods import ENDPOINTS
 from ringbuf.cursor import CursorState
 
 BEAT_S = 0.2
 KEEP_ALIVE_S = 75.0
 DRAIN_S = 2.0  # at a stop: for what has been asked already
 MAX_LINE = 8190  # bytes of a request's first line, or of one header
-ENDPOINTS = (*MARKET_ENDPOINTS, *ORDER_ENDPOINTS, *LIST_ENDPOINTS, *ACCOUNT_ENDPOINTS, *USER_ENDPOINTS)
-SOCKETS = STREAM_SOCKETS
+SOCKETS = STREAM_SOCKETS | API_SOCKETS
 
 
 class Server:

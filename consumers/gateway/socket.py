@@ -12,8 +12,9 @@ A ping each 20 s has to be answered with its payload within a minute, and a conn
 
 import asyncio
 import logging
+import socket as socketlib
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import WSMsgType, web
@@ -23,11 +24,13 @@ from consumers.gateway.frames import GOING_AWAY, PING, POLICY, PONG, UNSUPPORTED
 if TYPE_CHECKING:
     from consumers.gateway.sockets import Sockets
 
+Heard = Callable[["Socket", str], Awaitable[None] | None]  # nothing more is read until what it returns is done
 log = logging.getLogger(__name__)
 
 FULL, MOST = 64 << 10, 1 << 20  # bytes that wait for a client to read them
 PING_S, PONG_S, LIFE_S = 20.0, 60.0, 86400.0
-CLOSE_S = 5.0  # for the client to take the reason and say goodbye
+CLOSE_S = 60.0  # for the client to take what waits for it, with the reason, and say goodbye
+KERNEL = 128 << 10  # bytes that the kernel may hold besides: else it would take megabytes before anybody is full
 MAX_MESSAGE = 64 << 10  # bytes of what a client sends
 _PAYLOAD_BYTES = 16
 
@@ -38,32 +41,39 @@ class Socket:
     per_second: messages that a client may send, pings and pongs included; 0 = any number.
     """
 
-    def __init__(
-        self, sockets: "Sockets", request: web.Request, heard: Callable[["Socket", str], None], per_second: int = 0
-    ) -> None:
+    def __init__(self, sockets: "Sockets", request: web.Request, heard: Heard, per_second: int = 0) -> None:
         self.address = request.remote or ""
         self._sockets = sockets
         self._request = request
         self._heard = heard
         self._per_second = per_second
         self._second, self._in_second = 0, 0
-        self._response = web.WebSocketResponse(autoping=False, compress=False, max_msg_size=MAX_MESSAGE)
+        self._response = web.WebSocketResponse(
+            timeout=CLOSE_S, autoping=False, compress=False, max_msg_size=MAX_MESSAGE
+        )
         self._transport: Any = None
         self.since = self._pinged = time.monotonic()
         self._unanswered: dict[bytes, float] = {}  # pings, and when they were sent
         self.is_over = False
         self.at_end: list[Callable[[], None]] = []  # called once it is over
+        self.each_look: list[Callable[[], None]] = []  # called each second
 
     async def serve(self, begin: Callable[["Socket"], None] | None = None) -> web.WebSocketResponse:
         """From the handshake to the end; `begin` is called in between."""
         await self._response.prepare(self._request)
         self._transport = self._request.transport
+        if self._transport is None:
+            return self._response
+        raw = self._transport.get_extra_info("socket")
+        raw.setsockopt(socketlib.SOL_SOCKET, socketlib.SO_SNDBUF, KERNEL)
         self._sockets.add(self)
         try:
             if begin is not None:
                 begin(self)
             async for message in self._response:
-                self._take(message)
+                waiting = self._take(message)
+                if waiting is not None:
+                    await waiting
         finally:
             self._finish()
             self._sockets.remove(self)
@@ -75,19 +85,20 @@ class Socket:
         for call in ended:
             call()
 
-    def _take(self, message: Any) -> None:
+    def _take(self, message: Any) -> Awaitable[None] | None:
         if self.is_over or message.type == WSMsgType.ERROR:
-            return
+            return None
         if self._is_too_much():
             self.drop(POLICY, "Too many messages.")
         elif message.type == WSMsgType.TEXT:
-            self._heard(self, message.data)
+            return self._heard(self, message.data)
         elif message.type == WSMsgType.PING:
             self.write(frame(bytes(message.data), PONG))
         elif message.type == WSMsgType.PONG:
             self._unanswered = {} if bytes(message.data) in self._unanswered else self._unanswered
         else:
             self.drop(UNSUPPORTED, "Text frames only.")
+        return None
 
     def _is_too_much(self) -> bool:
         second = int(time.monotonic())
@@ -123,6 +134,8 @@ class Socket:
             payload = str(time.time_ns() // 1_000_000).encode()[:_PAYLOAD_BYTES]
             self._unanswered[payload] = now
             self.write(frame(payload, PING))
+        for call in self.each_look:
+            call()
 
     def drop(self, code: int, reason: str) -> None:
         """Tell the client why, as far as it reads, and let go of it."""

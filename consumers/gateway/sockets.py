@@ -12,6 +12,7 @@ from consumers.gateway.socket import Socket
 
 LOOK_S = 1.0
 ATTEMPTS_S = 300
+GOODBYE_S = 2.0  # at the end of the process
 
 
 class Sockets:
@@ -67,4 +68,4 @@ class Sockets:
         for socket in list(self._all):
             socket.drop(GOING_AWAY, "The gateway is about to stop.")
         if self._closing:
-            await asyncio.wait(self._closing)
+            await asyncio.wait(self._closing, timeout=GOODBYE_S)

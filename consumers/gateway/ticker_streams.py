@@ -16,7 +16,7 @@ from consumers.gateway.stream_payloads import (
     ticker_json,
     window_json,
 )
-from consumers.gateway.streams import NEVER, SECOND, SOON, TWO_SECONDS, Stream
+from consumers.gateway.streams import SECOND, SOON, TWO_SECONDS, Stream, Subscriber
 from consumers.gateway.tickers import Window
 from consumers.gateway.windows import average_of, day_with_first, first_id_since, window_of
 from consumers.marketdata.store import first_trade_at, last_trades
@@ -165,6 +165,11 @@ class Klines(Stream):
         """See Stream."""
         self._market.listeners[CANDLE].remove(self._heard)
 
+    def add(self, subscriber: Subscriber) -> None:
+        """See Stream: the period that is open now will be told as closed, too."""
+        super().add(subscriber)
+        self.waiting[subscriber] = self.advance()
+
     def _heard(self, market: Market, message: Message) -> None:
         row = message[-1]
         if row.interval == self._interval.kept:
@@ -189,8 +194,7 @@ class Klines(Stream):
         found = []
         with view.snapshot() as txn:
             reader = CandleReader(txn, view, instrument.id, self._interval)
-            first_s = self.position if since == NEVER else since
-            for candle in reader.between(first_s, now_ms // 1000 + 1)[-MOST_CANDLES:]:
+            for candle in reader.between(since, now_ms // 1000 + 1)[-MOST_CANDLES:]:
                 first_id, last_id = self._ids(txn, view, candle)
                 told = kline_stream_json(symbol, instrument, self._interval, candle, first_id, last_id, now_ms)
                 found.append(orjson.dumps(told))
