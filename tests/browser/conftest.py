@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.pipeline import Pipeline, pipeline
+from tests.pipeline import PATIENCE_S, Pipeline, pipeline
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -61,6 +61,7 @@ class Opened:
 
     def __init__(self, browser: "Browser", running: Pipeline, path: str, size: dict[str, int], scheme: str) -> None:
         self.context = browser.new_context(viewport=size, color_scheme=scheme)  # type: ignore[arg-type]
+        self.context.set_default_timeout(PATIENCE_S * 1000)
         self.page: Page = self.context.new_page()
         self.wrong: list[str] = []
         self.foreign: list[str] = []

@@ -13,7 +13,7 @@ from tests.pipeline import Pipeline, eventually
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
-PATIENCE_MS = 30_000
+PATIENCE_MS = 60_000
 BEST_ASK = 50005
 
 

@@ -21,14 +21,28 @@ byId("credentials").addEventListener("submit", (event) => {
 /** What was typed, as the schema wants it: whole numbers and lists are none of text. */
 function typed(text, schema) {
   if (schema.type === "integer") return /^-?\d+$/.test(text) ? Number(text) : text;
-  if (schema.type === "array") return text.split(",").map((each) => each.trim()).filter(Boolean);
+  if (schema.type === "array")
+    return text
+      .split(",")
+      .map((each) => each.trim())
+      .filter(Boolean);
   return text;
 }
 
 function fieldOf(name, schema, needed) {
   const example = [schema.examples?.[0] ?? ""].flat().join(", ");
-  const input = make("input", { name, placeholder: example ? `e.g. ${example}` : "", spellcheck: "false", "aria-label": name });
-  const label = make("label", { class: "field", title: schema.description ?? "" }, make("span", { text: needed ? `${name} *` : name }), input);
+  const input = make("input", {
+    name,
+    placeholder: example ? `e.g. ${example}` : "",
+    spellcheck: "false",
+    "aria-label": name,
+  });
+  const label = make(
+    "label",
+    { class: "field", title: schema.description ?? "" },
+    make("span", { text: needed ? `${name} *` : name }),
+    input,
+  );
   return { label, input };
 }
 
@@ -52,10 +66,22 @@ function draw(path, method, operation) {
   const schema = operation.requestBody?.content["application/json"].schema;
   const inputs = [
     ...outside.map((each) => ({ name: each.name, where: each.in, schema: each.schema, needed: each.required })),
-    ...Object.entries(schema?.properties ?? {}).map(([name, each]) => ({ name, where: "body", schema: each, needed: schema.required.includes(name) })),
+    ...Object.entries(schema?.properties ?? {}).map(([name, each]) => ({
+      name,
+      where: "body",
+      schema: each,
+      needed: schema.required.includes(name),
+    })),
   ].map((each) => ({ ...each, ...fieldOf(each.name, each.schema, each.needed) }));
   const answer = make("pre", { hidden: true });
-  const form = make("form", { autocomplete: "off" }, make("p", { text: operation.description }), ...inputs.map(({ label }) => label), make("button", { type: "submit", text: "Send" }), answer);
+  const form = make(
+    "form",
+    { autocomplete: "off" },
+    make("p", { text: operation.description }),
+    ...inputs.map(({ label }) => label),
+    make("button", { type: "submit", text: "Send" }),
+    answer,
+  );
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     answer.hidden = false;
@@ -67,7 +93,13 @@ function draw(path, method, operation) {
       answer.textContent = `${error.status ?? ""} ${error.code ?? ""} ${error.message}`.trim();
     }
   });
-  const head = make("summary", {}, make("span", { class: `method ${method.toLowerCase()}`, text: method }), make("span", { class: "path", text: path }), make("span", { class: "about", text: operation.summary }));
+  const head = make(
+    "summary",
+    {},
+    make("span", { class: `method ${method.toLowerCase()}`, text: method }),
+    make("span", { class: "path", text: path }),
+    make("span", { class: "about", text: operation.summary }),
+  );
   return make("details", { class: "panel operation", id: operation.operationId }, head, form);
 }
 

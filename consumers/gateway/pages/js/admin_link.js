@@ -23,7 +23,9 @@ export class AdminLink extends EventTarget {
 
   /** Signed where there is a key; a demo lets anybody look. */
   ask(method, path, parameters = {}) {
-    return this.#session.isOpen ? this.rest.signed(method, path, parameters) : this.rest.plain(method, path, parameters);
+    return this.#session.isOpen
+      ? this.rest.signed(method, path, parameters)
+      : this.rest.plain(method, path, parameters);
   }
 
   async follow() {
@@ -45,7 +47,11 @@ export class AdminLink extends EventTarget {
     const query = this.#session.isOpen ? `?${await this.rest.signedQuery({})}` : "";
     const headers = this.#session.isOpen ? { "X-MBX-APIKEY": this.#session.key } : {};
     const stop = new AbortController();
-    const answer = await fetch(`${this.base}/admin/v1/pipeline/stream${query}`, { headers, cache: "no-store", signal: stop.signal });
+    const answer = await fetch(`${this.base}/admin/v1/pipeline/stream${query}`, {
+      headers,
+      cache: "no-store",
+      signal: stop.signal,
+    });
     if (!answer.ok) {
       const { msg } = await answer.json();
       this.why = msg;

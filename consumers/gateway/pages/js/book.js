@@ -59,7 +59,10 @@ export class Book extends EventTarget {
       this.#early.push(difference);
       return;
     }
-    for (const [levels, changes] of [[this.bids, difference.b], [this.asks, difference.a]]) {
+    for (const [levels, changes] of [
+      [this.bids, difference.b],
+      [this.asks, difference.a],
+    ]) {
       for (const [price, quantity] of changes) {
         if (Number(quantity) === 0) levels.delete(price);
         else levels.set(price, quantity);
@@ -83,7 +86,8 @@ export class Book extends EventTarget {
   best(side) {
     let found = null;
     for (const price of (side === "bid" ? this.bids : this.asks).keys()) {
-      if (found === null || (side === "bid" ? Number(price) > Number(found) : Number(price) < Number(found))) found = price;
+      if (found === null || (side === "bid" ? Number(price) > Number(found) : Number(price) < Number(found)))
+        found = price;
     }
     return found;
   }

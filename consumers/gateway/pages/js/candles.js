@@ -23,9 +23,13 @@ export class Candles {
 
   constructor(rest, element) {
     this.#rest = rest;
-    this.#chart = createChart(element, { autoSize: true, crosshair: { mode: 0 }, rightPriceScale: { borderVisible: false } });
+    this.#chart = createChart(element, {
+      autoSize: true,
+      crosshair: { mode: 0 },
+      rightPriceScale: { borderVisible: false },
+    });
     this.#series = this.#chart.addSeries(CandlestickSeries, { borderVisible: false });
-    this.#volume = this.#chart.addSeries(HistogramSeries, { 
+    this.#volume = this.#chart.addSeries(HistogramSeries, {
       priceScaleId: "volume",
       priceFormat: { type: "volume" },
       lastValueVisible: false,
@@ -51,7 +55,8 @@ export class Candles {
     const turn = ++this.#turn;
     const places = (tick.split(".")[1] || "").replace(/0+$/, "").length;
     let traded = (await this.#rest.get("/api/v3/klines", { symbol, interval, limit: COUNT })).filter(hasTraded);
-    if (traded.length < FEW) traded = [...(await this.#before(traded[0]?.[0] ?? Infinity, symbol, interval)), ...traded];
+    if (traded.length < FEW)
+      traded = [...(await this.#before(traded[0]?.[0] ?? Infinity, symbol, interval)), ...traded];
     if (turn !== this.#turn) return;
     this.#series.applyOptions({ priceFormat: { type: "price", precision: places, minMove: 10 ** -places } });
     this.#chart.applyOptions({ timeScale: { secondsVisible: interval === "1s" } });

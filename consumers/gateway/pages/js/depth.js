@@ -35,10 +35,14 @@ export class Depth {
     if (!bids.length && !asks.length) return;
     const middle = bids.length && asks.length ? (bids[0].price + asks[0].price) / 2 : (bids[0] ?? asks[0]).price;
     const reach = spread(bids, asks, middle);
-    const most = Math.max(...[bids, asks].map((side) => withinReach(side, middle, reach).at(-1)?.total ?? 0), 1e-12) * HEADROOM;
+    const most =
+      Math.max(...[bids, asks].map((side) => withinReach(side, middle, reach).at(-1)?.total ?? 0), 1e-12) * HEADROOM;
     const x = (price) => ((price - middle + reach) / (2 * reach)) * width;
     const y = (total) => height - 18 - (total / most) * (height - 24);
-    for (const [side, name, edge] of [[bids, "--buy", 0], [asks, "--sell", width]]) {
+    for (const [side, name, edge] of [
+      [bids, "--buy", 0],
+      [asks, "--sell", width],
+    ]) {
       this.#area(pen, withinReach(side, middle, reach), x, y, colour(name), edge, height);
     }
     this.#labels(pen, width, height, middle, reach);

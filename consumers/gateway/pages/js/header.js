@@ -25,11 +25,23 @@ export class Header {
 
   /** symbol: of exchangeInfo. */
   async choose(symbol, rest) {
-    this.#places = (symbol.filters.find((each) => each.filterType === "PRICE_FILTER").tickSize.replace(/0+$/, "").split(".")[1] || "").length;
+    this.#places = (
+      symbol.filters
+        .find((each) => each.filterType === "PRICE_FILTER")
+        .tickSize.replace(/0+$/, "")
+        .split(".")[1] || ""
+    ).length;
     this.#last = "";
     const day = await rest.get("/api/v3/ticker/24hr", { symbol: symbol.symbol });
     if (day.symbol !== this.#market.symbol) return;
-    this.#showDay({ c: day.lastPrice, h: day.highPrice, l: day.lowPrice, v: day.volume, P: day.priceChangePercent, n: day.count });
+    this.#showDay({
+      c: day.lastPrice,
+      h: day.highPrice,
+      l: day.lowPrice,
+      v: day.volume,
+      P: day.priceChangePercent,
+      n: day.count,
+    });
   }
 
   #showLast(price) {

@@ -1,4 +1,4 @@
-// The ladder: the best levels of both sides around the spread. A click, or Enter, takes a level's price into the ticket.
+// The ladder: the best levels of both sides around the spread. A click takes a level's price into the ticket.
 
 import { compare, cut, divide, grouped, multiply, subtract } from "./decimal.js";
 import { byId, make, throttled } from "./dom.js";
@@ -17,7 +17,10 @@ export class Ladder extends EventTarget {
     this.#market = market;
     [this.#asks, this.#bids] = [this.#rows(byId("asks")), this.#rows(byId("bids"))];
     this.#spread = byId("spread");
-    market.addEventListener("book", throttled(() => this.draw(), 100));
+    market.addEventListener(
+      "book",
+      throttled(() => this.draw(), 100),
+    );
   }
 
   chooseStep(step) {

@@ -72,7 +72,11 @@ function drawReceipts({ processes, published, durable, money }) {
   card.replaceChildren(
     make("div", { class: "name" }, make("span", { class: "step", text: "9" }), make("span", { text: "receipts" })),
     make("div", { class: "what", text: "every cursor; reconcile, replay, trace" }),
-    make("dl", {}, ...Object.entries(values).flatMap(([name, text]) => [make("dt", { text: name }), make("dd", { text })])),
+    make(
+      "dl",
+      {},
+      ...Object.entries(values).flatMap(([name, text]) => [make("dt", { text: name }), make("dd", { text })]),
+    ),
   );
   byId("steps").append(card);
 }
@@ -83,34 +87,58 @@ function drawMoney(money) {
   element.textContent = money.conserved ? "✓ conserved" : "✗ NOT CONSERVED";
   element.className = money.conserved ? "good" : "bad";
   byId("money-seq").textContent = `at ${grouped(String(money.seq))}`;
-  byId("assets").replaceChildren(...Object.entries(money.assets).map(([asset, row]) =>
-    make("tr", {},
-      make("td", { text: asset }),
-      ...["paid_in", "accounts", "fees", "difference"].map((name) => make("td", { class: "number", text: grouped(trim(row[name], 0)) })),
+  byId("assets").replaceChildren(
+    ...Object.entries(money.assets).map(([asset, row]) =>
+      make(
+        "tr",
+        {},
+        make("td", { text: asset }),
+        ...["paid_in", "accounts", "fees", "difference"].map((name) =>
+          make("td", { class: "number", text: grouped(trim(row[name], 0)) }),
+        ),
+      ),
     ),
-  ));
+  );
 }
 
 function drawTrades(trades) {
-  byId("trades").replaceChildren(...trades.map((trade) =>
-    make("tr", { "data-seq": trade.seq, onclick: () => follow(trade.seq) },
-      make("td", { class: "number", text: grouped(String(trade.seq)) }),
-      make("td", { text: trade.symbol }),
-      make("td", { class: trade.side === "buy" ? "buy" : "sale", text: trade.side }),
-      make("td", { class: "number", text: grouped(trade.price) }),
-      make("td", { class: "number", text: cut(trade.qty, 8) }),
-      make("td", { text: `${trade.account} ⇄ ${trade.maker_account}` }),
-      make("td", {}, make("button", { type: "button", text: "trace", "aria-label": `trace ${trade.seq}` })),
+  byId("trades").replaceChildren(
+    ...trades.map((trade) =>
+      make(
+        "tr",
+        { "data-seq": trade.seq, onclick: () => follow(trade.seq) },
+        make("td", { class: "number", text: grouped(String(trade.seq)) }),
+        make("td", { text: trade.symbol }),
+        make("td", { class: trade.side === "buy" ? "buy" : "sale", text: trade.side }),
+        make("td", { class: "number", text: grouped(trade.price) }),
+        make("td", { class: "number", text: cut(trade.qty, 8) }),
+        make("td", { text: `${trade.account} ⇄ ${trade.maker_account}` }),
+        make("td", {}, make("button", { type: "button", text: "trace", "aria-label": `trace ${trade.seq}` })),
+      ),
     ),
-  ));
-  if (!trades.length) byId("trades").replaceChildren(make("tr", {}, make("td", { class: "nothing", colspan: 7, text: "No trade since the admin API started" })));
+  );
+  if (!trades.length)
+    byId("trades").replaceChildren(
+      make("tr", {}, make("td", { class: "nothing", colspan: 7, text: "No trade since the admin API started" })),
+    );
 }
 
 function drawAlerts(alerts) {
   const rows = alerts.map((alert) => {
     const { kind, ts_ns: ns, detail, account, symbol, ...rest } = alert;
-    const about = [account !== undefined && `account ${account}`, symbol, detail, ...Object.entries(rest).map(([name, value]) => `${name} ${value}`)];
-    return make("li", {}, make("time", { class: "when", text: ns ? clock(ns / NS_PER_MS) : "" }), make("b", { text: kind ?? "alert" }), ` ${about.filter(Boolean).join(" · ")}`);
+    const about = [
+      account !== undefined && `account ${account}`,
+      symbol,
+      detail,
+      ...Object.entries(rest).map(([name, value]) => `${name} ${value}`),
+    ];
+    return make(
+      "li",
+      {},
+      make("time", { class: "when", text: ns ? clock(ns / NS_PER_MS) : "" }),
+      make("b", { text: kind ?? "alert" }),
+      ` ${about.filter(Boolean).join(" · ")}`,
+    );
   });
   byId("alerts").replaceChildren(...(rows.length ? rows : [make("li", { class: "hint", text: "None" })]));
 }

@@ -35,10 +35,25 @@ export class ProcessCard {
     if (process.step) head.append(make("span", { class: "step", text: process.step }));
     head.append(make("span", { text: name }));
     if (kill) {
-      head.append(make("button", { class: "kill", type: "button", text: "kill", "aria-label": `kill ${name}`, onclick: () => kill(name) }));
+      head.append(
+        make("button", {
+          class: "kill",
+          type: "button",
+          text: "kill",
+          "aria-label": `kill ${name}`,
+          onclick: () => kill(name),
+        }),
+      );
     }
     const list = make("dl");
-    for (const [key, label] of [["state", "state"], ["seq", "at"], ["lag", "behind"], ["rate", "rate"], ["latency", "p50 · p99"], ["restarts", "restarts"]]) {
+    for (const [key, label] of [
+      ["state", "state"],
+      ["seq", "at"],
+      ["lag", "behind"],
+      ["rate", "rate"],
+      ["latency", "p50 · p99"],
+      ["restarts", "restarts"],
+    ]) {
       this.#parts[key] = make("dd", { class: key });
       list.append(make("dt", { text: label }), this.#parts[key]);
     }
@@ -63,7 +78,9 @@ export class ProcessCard {
     const seq = cursor ? cursor.seq : process.name === "engine" ? published : null;
     const perSecond = cursor ? cursor.events_per_s : process.name === "engine" ? rate : null;
     const parts = this.#parts;
-    parts.state.textContent = isUp ? `${process.state}${cursor && cursor.source === "journal" ? " (journal)" : ""} · ${Math.round(process.cpu * 100)} %` : "down";
+    parts.state.textContent = isUp
+      ? `${process.state}${cursor && cursor.source === "journal" ? " (journal)" : ""} · ${Math.round(process.cpu * 100)} %`
+      : "down";
     parts.seq.textContent = seq === null ? "–" : grouped(String(seq));
     parts.lag.textContent = lag === null ? (isUp ? "–" : "away") : lag === 0 ? "caught up" : grouped(String(lag));
     parts.rate.textContent = perSecond === null ? "–" : `${grouped(String(perSecond))}/s`;
@@ -97,7 +114,11 @@ export class ProcessCard {
 
 /** A duration in ns in the unit that fits. */
 export function span(ns) {
-  for (const [unit, size] of [["s", 1e9], ["ms", 1e6], ["µs", 1e3]]) {
+  for (const [unit, size] of [
+    ["s", 1e9],
+    ["ms", 1e6],
+    ["µs", 1e3],
+  ]) {
     if (ns >= size) return `${ns < 10 * size ? (ns / size).toFixed(1) : Math.round(ns / size)} ${unit}`;
   }
   return `${ns} ns`;

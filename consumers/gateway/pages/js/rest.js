@@ -61,7 +61,10 @@ export class Rest {
   /** With key, signature and a JSON body, as the admin API takes it. */
   async signedBody(method, path, parameters, body) {
     const text = body === undefined ? "" : JSON.stringify(body);
-    const query = new URLSearchParams([...Object.entries(parameters), ["timestamp", Date.now() + this.aheadMs]]).toString();
+    const query = new URLSearchParams([
+      ...Object.entries(parameters),
+      ["timestamp", Date.now() + this.aheadMs],
+    ]).toString();
     const signed = `${query}&signature=${await this.session.sign(query + text)}`;
     const headers = { [KEY_HEADER]: this.session.key, ...(text ? { "Content-Type": "application/json" } : {}) };
     return this.#send(method, path, signed, headers, text || undefined);
@@ -72,12 +75,19 @@ export class Rest {
     let answer;
     let body;
     try {
-      answer = await fetch(url, { method, headers, body: sent, cache: "no-store", signal: AbortSignal.timeout(PATIENCE_MS) });
+      answer = await fetch(url, {
+        method,
+        headers,
+        body: sent,
+        cache: "no-store",
+        signal: AbortSignal.timeout(PATIENCE_MS),
+      });
       body = await answer.json();
     } catch (error) {
       throw new Unanswered(`no answer from the gateway (${error.name})`);
     }
-    if (!answer.ok) throw new Refused(answer.status, body.code ?? 0, body.msg ?? body.error ?? `status ${answer.status}`);
+    if (!answer.ok)
+      throw new Refused(answer.status, body.code ?? 0, body.msg ?? body.error ?? `status ${answer.status}`);
     return body;
   }
 }

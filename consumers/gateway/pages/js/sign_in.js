@@ -31,7 +31,11 @@ export class SignIn {
     const { isOpen } = this.#session;
     byId("welcome").hidden = isOpen;
     byId("ticket").hidden = !isOpen;
-    byId("sign").textContent = !isOpen ? "Sign in" : this.#account.number ? `Account ${this.#account.number} · sign out` : "Sign out";
+    byId("sign").textContent = !isOpen
+      ? "Sign in"
+      : this.#account.number
+        ? `Account ${this.#account.number} · sign out`
+        : "Sign out";
     byId("sign").classList.toggle("wrong", Boolean(isOpen && this.#account.refused));
     byId("sign").title = this.#account.refused;
   }

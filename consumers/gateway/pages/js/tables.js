@@ -21,7 +21,10 @@ export class Tables {
   constructor(rest, account) {
     this.#rest = rest;
     this.#account = account;
-    account.addEventListener("change", throttled(() => this.draw(), 60));
+    account.addEventListener(
+      "change",
+      throttled(() => this.draw(), 60),
+    );
     byId("cancel-all").addEventListener("click", () => this.cancelAll());
   }
 
@@ -35,48 +38,70 @@ export class Tables {
     const orders = [...this.#account.orders.values()].sort((a, b) => b.orderId - a.orderId);
     byId("orders-count").textContent = orders.length;
     byId("cancel-all").disabled = !orders.length;
-    fill("orders", orders, "No open orders", (order) => [
-      cell("time", clock(order.time)),
-      cell("symbol", order.symbol),
-      cell(order.side === "BUY" ? "buy" : "sale", order.side.toLowerCase()),
-      cell("type", `${WORDS[order.type] ?? order.type}${order.timeInForce === "GTC" ? "" : ` ${order.timeInForce}`}`),
-      cell("number", priceText(order)),
-      cell("number", `${trim(order.executedQty)} / ${trim(order.origQty)}`),
-      cell("state", order.isWorking ? order.status.toLowerCase().replace("_", " ") : "waiting"),
-      make("td", {}, make("button", {
-        type: "button",
-        class: "quiet cancel",
-        title: "cancel",
-        text: "✕",
-        "aria-label": `cancel order ${order.orderId}`,
-        onclick: () => this.#cancel(order),
-      })),
-    ], (order) => order.orderId);
+    fill(
+      "orders",
+      orders,
+      "No open orders",
+      (order) => [
+        cell("time", clock(order.time)),
+        cell("symbol", order.symbol),
+        cell(order.side === "BUY" ? "buy" : "sale", order.side.toLowerCase()),
+        cell("type", `${WORDS[order.type] ?? order.type}${order.timeInForce === "GTC" ? "" : ` ${order.timeInForce}`}`),
+        cell("number", priceText(order)),
+        cell("number", `${trim(order.executedQty)} / ${trim(order.origQty)}`),
+        cell("state", order.isWorking ? order.status.toLowerCase().replace("_", " ") : "waiting"),
+        make(
+          "td",
+          {},
+          make("button", {
+            type: "button",
+            class: "quiet cancel",
+            title: "cancel",
+            text: "✕",
+            "aria-label": `cancel order ${order.orderId}`,
+            onclick: () => this.#cancel(order),
+          }),
+        ),
+      ],
+      (order) => order.orderId,
+    );
   }
 
   #drawFills() {
     const fills = [...this.#account.fills.values()].sort((a, b) => b.id - a.id);
     byId("fills-count").textContent = fills.length;
-    fill("fills", fills, "No fills yet", (each) => [
-      cell("time", clock(each.time)),
-      cell("symbol", each.symbol),
-      cell(each.isBuyer ? "buy" : "sale", each.isBuyer ? "buy" : "sell"),
-      cell("number", grouped(each.price)),
-      cell("number", trim(each.qty)),
-      cell("number", grouped(trim(each.quoteQty, 2))),
-      cell("number", `${trim(each.commission)} ${each.commissionAsset}`),
-      cell("role", each.isMaker ? "maker" : "taker"),
-      cell("number", `#${each.id}`),
-    ], (each) => each.id);
+    fill(
+      "fills",
+      fills,
+      "No fills yet",
+      (each) => [
+        cell("time", clock(each.time)),
+        cell("symbol", each.symbol),
+        cell(each.isBuyer ? "buy" : "sale", each.isBuyer ? "buy" : "sell"),
+        cell("number", grouped(each.price)),
+        cell("number", trim(each.qty)),
+        cell("number", grouped(trim(each.quoteQty, 2))),
+        cell("number", `${trim(each.commission)} ${each.commissionAsset}`),
+        cell("role", each.isMaker ? "maker" : "taker"),
+        cell("number", `#${each.id}`),
+      ],
+      (each) => each.id,
+    );
   }
 
   #drawBalances() {
     const rows = [...this.#account.balances].map(([asset, held]) => ({ asset, ...held }));
-    fill("balances", rows, "No balances", (each) => [
-      cell("asset", each.asset),
-      cell("number free", grouped(trim(each.free, 2))),
-      cell("number locked", compare(each.locked, "0") === 0 ? "–" : grouped(trim(each.locked, 2))),
-    ], (each) => each.asset);
+    fill(
+      "balances",
+      rows,
+      "No balances",
+      (each) => [
+        cell("asset", each.asset),
+        cell("number free", grouped(trim(each.free, 2))),
+        cell("number locked", compare(each.locked, "0") === 0 ? "–" : grouped(trim(each.locked, 2))),
+      ],
+      (each) => each.asset,
+    );
   }
 
   async #cancel(order) {

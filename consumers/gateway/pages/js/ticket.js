@@ -153,7 +153,8 @@ export class Ticket {
     const places = Math.min(this.#symbol.quoteAssetPrecision, 8);
     const sum = isKnown ? decimal.trim(decimal.cut(decimal.multiply(quantity, price), places), 2) : null;
     const isExact = !byId("price").disabled;
-    byId("sum").textContent = sum === null ? "–" : `${isExact ? "" : "≈ "}${decimal.grouped(sum)} ${this.#symbol.quoteAsset}`;
+    byId("sum").textContent =
+      sum === null ? "–" : `${isExact ? "" : "≈ "}${decimal.grouped(sum)} ${this.#symbol.quoteAsset}`;
   }
 
   #takeShare(share) {
@@ -176,7 +177,9 @@ export class Ticket {
   }
 
   #wrong(type, values) {
-    const wrong = ORDER_TYPES[type].fields.find((name) => !decimal.isDecimal(values[name]) || decimal.compare(values[name], "0") <= 0);
+    const wrong = ORDER_TYPES[type].fields.find(
+      (name) => !decimal.isDecimal(values[name]) || decimal.compare(values[name], "0") <= 0,
+    );
     for (const name of FIELDS) byId(name).removeAttribute("aria-invalid");
     if (!wrong) return false;
     byId(wrong).setAttribute("aria-invalid", "true");
@@ -198,7 +201,8 @@ export class Ticket {
     try {
       this.#told(await this.#rest.signed("POST", path, parameters));
     } catch (error) {
-      if (error instanceof Refused && error.code !== -1007 && error.status < 500) notice("bad", `Refused: ${error.message}`);
+      if (error instanceof Refused && error.code !== -1007 && error.status < 500)
+        notice("bad", `Refused: ${error.message}`);
       else this.#askWhatBecame(path, name, error.message);
     } finally {
       byId("submit").disabled = false;
@@ -213,10 +217,17 @@ export class Ticket {
     }
     const base = this.#symbol.baseAsset;
     const [done, all] = [decimal.trim(answer.executedQty), decimal.trim(answer.origQty)];
-    const words = { NEW: "is in the book", PARTIALLY_FILLED: `has filled ${done} of ${all} ${base}`, FILLED: `has filled: ${done} ${base}` };
+    const words = {
+      NEW: "is in the book",
+      PARTIALLY_FILLED: `has filled ${done} of ${all} ${base}`,
+      FILLED: `has filled: ${done} ${base}`,
+    };
     const said = words[answer.status] ?? `${answer.status.toLowerCase()}, filled ${done} of ${all} ${base}`;
     const waits = answer.status === "NEW" && answer.workingTime === -1;
-    notice(answer.status === "EXPIRED" ? "bad" : "good", `Order ${answer.orderId} ${waits ? "waits for its stop price" : said}`);
+    notice(
+      answer.status === "EXPIRED" ? "bad" : "good",
+      `Order ${answer.orderId} ${waits ? "waits for its stop price" : said}`,
+    );
   }
 
   /** The request was not answered: it may have been carried out. Its own name tells, once the gateway is back. */
@@ -228,7 +239,12 @@ export class Ticket {
       try {
         const query = isList ? { origClientOrderId: name } : { symbol: this.#symbol.symbol, origClientOrderId: name };
         const found = await this.#rest.signed("GET", isList ? "/api/v3/orderList" : "/api/v3/order", query);
-        notice("good", isList ? `OCO list ${found.orderListId} is in` : `Order ${found.orderId} was taken: ${found.status.toLowerCase()}`);
+        notice(
+          "good",
+          isList
+            ? `OCO list ${found.orderListId} is in`
+            : `Order ${found.orderId} was taken: ${found.status.toLowerCase()}`,
+        );
         this.#account.refresh();
         return;
       } catch (error) {

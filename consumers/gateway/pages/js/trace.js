@@ -19,21 +19,31 @@ function drawStep(step) {
     const rows = Array.isArray(value) ? value : [value];
     for (const row of rows) body.append(values(name, row));
   }
-  return make("section", { class: "step-of" }, make("h3", { text: `${step.step} ${step.name}` }, make("small", { text: step.owner })), body);
+  return make(
+    "section",
+    { class: "step-of" },
+    make("h3", { text: `${step.step} ${step.name}` }, make("small", { text: step.owner })),
+    body,
+  );
 }
 
 function values(name, row) {
   const pairs = row !== null && typeof row === "object" ? flat(row) : [[name, row]];
-  return make("div", { class: "values" }, ...pairs.filter(([, value]) => value !== null).map(([key, value]) =>
-    make("span", {}, make("b", { text: key }), String(value)),
-  ));
+  return make(
+    "div",
+    { class: "values" },
+    ...pairs
+      .filter(([, value]) => value !== null)
+      .map(([key, value]) => make("span", {}, make("b", { text: key }), String(value))),
+  );
 }
 
 function flat(row, prefix = "") {
   return Object.entries(row).flatMap(([key, value]) => {
     const name = prefix ? `${prefix}.${key}` : key;
     if (value === null) return [];
-    if (Array.isArray(value)) return [[name, value.map((each) => (typeof each === "object" ? JSON.stringify(each) : each)).join(" ")]];
+    if (Array.isArray(value))
+      return [[name, value.map((each) => (typeof each === "object" ? JSON.stringify(each) : each)).join(" ")]];
     return typeof value === "object" ? flat(value, name) : [[name, value]];
   });
 }

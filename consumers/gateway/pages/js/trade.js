@@ -64,7 +64,11 @@ function changeTheme() {
 }
 
 for (const interval of INTERVALS) {
-  const button = make("button", { type: "button", text: interval, "aria-pressed": String(interval === market.interval) });
+  const button = make("button", {
+    type: "button",
+    text: interval,
+    "aria-pressed": String(interval === market.interval),
+  });
   button.addEventListener("click", () => {
     for (const each of byId("intervals").children) each.setAttribute("aria-pressed", each === button);
     market.chooseInterval(interval);
@@ -78,11 +82,14 @@ market.addEventListener("fresh", () => showCandles()); // what was missed while 
 market.addEventListener("gap", () => notice("plain", "A gap in the book's changes: it was read anew"));
 market.addEventListener("state", () => {
   if (market.link.state === "waiting") notice("bad", `The market feed is away (${market.link.why}): reconnecting`);
-  if (market.link.state === "live" && market.link.drops) notice("good", "The market feed is back; book, trades and candles are read anew");
+  if (market.link.state === "live" && market.link.drops)
+    notice("good", "The market feed is back; book, trades and candles are read anew");
 });
 account.addEventListener("report", ({ detail }) => {
-  if (detail.x === "TRADE") notice("good", `${detail.S === "BUY" ? "Bought" : "Sold"} ${trim(detail.l)} ${detail.s} at ${grouped(detail.L)}`);
-  else if (detail.x === "EXPIRED" || detail.x === "TRADE_PREVENTION") notice("plain", `Order ${detail.i}: ${detail.X.toLowerCase().replaceAll("_", " ")}`);
+  if (detail.x === "TRADE")
+    notice("good", `${detail.S === "BUY" ? "Bought" : "Sold"} ${trim(detail.l)} ${detail.s} at ${grouped(detail.L)}`);
+  else if (detail.x === "EXPIRED" || detail.x === "TRADE_PREVENTION")
+    notice("plain", `Order ${detail.i}: ${detail.X.toLowerCase().replaceAll("_", " ")}`);
 });
 account.addEventListener("transfer", ({ detail }) => notice("plain", `${detail.d} ${detail.a} booked`));
 byId("theme").addEventListener("click", changeTheme);
@@ -91,7 +98,11 @@ matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => cand
 useKeys({ ticket, tables, toggleTheme: changeTheme });
 
 async function begin() {
-  const [about, info] = await Promise.all([rest.get("/pages/about.json"), rest.get("/api/v3/exchangeInfo"), rest.learnTime()]);
+  const [about, info] = await Promise.all([
+    rest.get("/pages/about.json"),
+    rest.get("/api/v3/exchangeInfo"),
+    rest.learnTime(),
+  ]);
   new SignIn(rest, session, account, about.demo);
   const symbols = info.symbols;
   byId("symbol").append(...symbols.map(({ symbol }) => make("option", { value: symbol, text: symbol })));
