@@ -67,9 +67,11 @@ def fills_by_order(trades: list[dict[str, Any]]) -> dict[int, list[tuple[Any, An
 
 
 def check_balances(running: Pipeline, account: int, told: dict[str, tuple[Any, Any]]) -> None:
-    """{asset: (free, locked)} of what the client knows; every asset that the account has is among it."""
+    """{asset: (free, locked)} of what the client knows: all that the account has. Of others it has nothing."""
     engines = {
         name: (Decimal(row["available"]), Decimal(row["frozen"]))
         for name, row in queried(running, "balance", str(account)).items()
     }
-    assert {name: (Decimal(str(free)), Decimal(str(locked))) for name, (free, locked) in told.items()} == engines
+    known = {name: (Decimal(str(free)), Decimal(str(locked))) for name, (free, locked) in told.items()}
+    nothing = dict.fromkeys(known.keys() - engines.keys(), (Decimal(0), Decimal(0)))
+    assert known == engines | nothing
