@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 MOST_SUBSCRIPTIONS = 1000  # at one time
 MOST_NUMBERS = 65_535  # in the life of a connection
-_SECURITY = ("apiKey", "signature", "timestamp", "recvWindow")
+_OF_ANY = ("apiKey", "signature", "timestamp", "recvWindow", "returnRateLimits")  # what every request may have
 
 
 class SessionRevokedError(Exception):
@@ -40,7 +40,7 @@ class Session:
 
     def caller(self, scope: str, given: dict[str, Any], params: Params) -> Caller:
         """Who sent a request: by its own key and signature, else by the session. Raises ApiError."""
-        for name in _SECURITY:
+        for name in _OF_ANY:
             params.text(name)
         address = self._client.socket.address
         if scope == PUBLIC:

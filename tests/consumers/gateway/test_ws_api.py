@@ -64,7 +64,8 @@ def stamped(**params: Any) -> dict[str, Any]:
 def signed(client: Client, **params: Any) -> dict[str, Any]:
     """Params with key, time and signature, as Binance wants them signed here: sorted by name."""
     given = {"apiKey": client.key, **stamped(**params)}
-    text = "&".join(f"{name}={given[name]}" for name in sorted(given))
+    words = {name: str(value).lower() if isinstance(value, bool) else value for name, value in given.items()}
+    text = "&".join(f"{name}={words[name]}" for name in sorted(words))
     return given | {"signature": client.sign(text)}
 
 
@@ -312,5 +313,21 @@ def test_a_wrong_signature_places_nothing_and_limits_can_be_left_out(owner: Clie
             old = signed(owner, **terms, timestamp=1)
             assert (await one.ask("order.place", old))["error"]["code"] == -1021
             assert "rateLimits" in await one.ask("ping", {"returnRateLimits": True})
+
+    run(main())
+
+
+def test_an_order_may_say_whether_it_wants_the_limits(owner: Client) -> None:
+    """As ccxt.pro sends it, among what is signed."""
+
+    async def main() -> None:
+        async with talk(owner.port, PATH) as one:
+            terms = {"symbol": "BTCUSDT", "side": "BUY", "type": "LIMIT", "timeInForce": "GTC", "price": "1"}
+            answers = [
+                await one.ask("order.place", signed(owner, quantity="1", returnRateLimits=wanted, **terms))
+                for wanted in (False, True)
+            ]
+            assert [answer["status"] for answer in answers] == [200, 200], answers
+            assert ["rateLimits" in answer for answer in answers] == [False, True]
 
     run(main())
