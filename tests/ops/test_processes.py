@@ -11,5 +11,6 @@ def test_a_process_whose_packages_are_not_installed_is_left_out() -> None:
     assert present((here, gone, older, deeper)) == (here,)
 
 
-def test_the_gateway_names_what_it_needs_and_everybody_else_needs_nothing() -> None:
-    assert {spec.name: spec.packages for spec in PROCESSES if spec.packages} == {"gateway": ("aiohttp", "uvloop")}
+def test_what_speaks_http_names_what_it_needs_and_everybody_else_needs_nothing() -> None:
+    needs = {spec.name: spec.packages for spec in PROCESSES if spec.packages}
+    assert needs == {name: ("aiohttp", "uvloop") for name in ("gateway", "admin")}

@@ -53,7 +53,7 @@ class Plan:
         """What the processes are given."""
         return Settings(
             engine=EngineSettings(durability=self.mode, max_events=LIMITS.max_events),
-            ring=RingSettings(self.ring, self.market_ring, lanes=8, lane_capacity=64),
+            ring=RingSettings(self.ring, self.market_ring, lanes=12, lane_capacity=64),
             journal=JournalSettings(blocks=1, sync_us=self.sync_ns // 1000),
             consumers=ConsumerSettings(batch=256),
             snapshots=self.snapshots,

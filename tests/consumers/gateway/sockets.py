@@ -11,7 +11,7 @@ import aiohttp
 
 PATIENCE_S = 60.0
 BIG = 64 << 20
-NARROW = 16 << 10
+NARROW = 64 << 10
 
 
 class Talk:
