@@ -13,4 +13,4 @@ def test_a_process_whose_packages_are_not_installed_is_left_out() -> None:
 
 def test_what_speaks_http_names_what_it_needs_and_everybody_else_needs_nothing() -> None:
     needs = {spec.name: spec.packages for spec in PROCESSES if spec.packages}
-    assert needs == {name: ("aiohttp", "uvloop") for name in ("gateway", "admin")}
+    assert needs == dict.fromkeys(("gateway", "admin"), ("aiohttp", "uvloop"))
