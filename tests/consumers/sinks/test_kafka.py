@@ -190,7 +190,10 @@ def test_another_process_sees_each_event_once_over_kills_of_broker_writer_and_bo
             target, at = looked(sink, history)
             target.close()
             assert at >= told, f"seed {SEED}, {victims}: {told} was said to be written"
-        seen = reader.communicate(timeout=120)[0].split()
+        try:
+            seen = reader.communicate(timeout=120)[0].split()
+        finally:
+            reader.kill()
     assert list(map(int, seen)) == list(range(1, history.last + 1))
     assert [message.seq for message in messages(broker, "killed.trades")] == trades_of(history)
     assert {message.seq for message in messages(broker, "killed.events", "read_uncommitted")} == set(map(int, seen))
