@@ -37,6 +37,7 @@ class Host:
 
     def make(self) -> None:
         """Namespace and cable. Skips the test where this user may not."""
+        self.remove()  # what a test run that was killed has left
         run_as_root("ip", "netns", "add", self.name)
         peer = f"{self._cable}p"
         run_as_root("ip", "link", "add", self._cable, "type", "veth", "peer", "name", peer, "netns", self.name)
