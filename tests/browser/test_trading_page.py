@@ -227,7 +227,7 @@ def test_it_fits_the_screen(open_page: Any, size: dict[str, int], scheme: str) -
     page = opened.page
     sign_in(page)
     order(page, "buy", "LIMIT", price="50300", quantity="0.01")
-    page.wait_for_function("Number(document.querySelector('#fills-count').innerText) > 0", timeout=PATIENCE_MS)
+    page.wait_for_function("() => Number(document.querySelector('#fills-count').innerText) > 0", timeout=PATIENCE_MS)
     page.wait_for_selector("#candles canvas")
     assert page.evaluate("document.documentElement.scrollWidth") <= size["width"]
     for part in ("#candles", "#book", "#ticket", "#panel-orders"):

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from config.settings import SinkSettings
+from consumers.sinks.status import read_status
 from tests.consumers.sinks.matrix import sink_table, wanted
 from tests.e2e.flow import commands, write_lines
 from tests.hosts import host
@@ -90,7 +91,7 @@ def test_a_mirror_equals_the_pipeline_over_kills_of_everybody(tmp_path: Path, br
     ):
         primary.up()
         feeding = feed(primary, tmp_path)
-        eventually(lambda: primary.published() > 500, "a flow")
+        eventually(lambda: read_status(primary.data, "bus").seq > 500, "a flow, in the topic")
         mirror.mirror(url_of(broker, "kills"))
         for what in ("mirror", "settlement", "broker", "journal", "sink", "all", "mirror", "marketdata"):
             time.sleep(rng.uniform(0.1, 0.6))  # a moment of its own for each kill
@@ -122,6 +123,7 @@ def test_two_hosts_go_on_after_their_link_was_cut(tmp_path: Path, broker: kafka.
         first.within, second.within = one.within, two.within
         primary.up()
         feeding = feed(primary, tmp_path, 0, COUNT // 2)
+        eventually(lambda: read_status(primary.data, "bus").seq > 0, "a flow, in the topic")
         first.mirror(url_of(broker, "hosts"), "--consumers", "settlement,risk,marketdata")
         finish(feeding)
         one.pull()
