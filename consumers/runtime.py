@@ -384,12 +384,15 @@ def pace_of(consumer: Consumer, context: "Context") -> Pace:
     return Pace(settings.wait, settings.batch)
 
 
-def attach_ring(name: str) -> Ring:
-    """The pipeline's event ring; waits a little for it to be made. SegmentMissing after that."""
+_SEGMENTS = {"event": "events", "market": "market"}
+
+
+def attach_ring(name: str, kind: str = "event") -> Ring:
+    """The pipeline's event or market ring; waits a little for it to be made. SegmentMissing after that."""
     deadline = time.monotonic() + ATTACH_SECONDS
     while True:
         try:
-            return Ring.attach(f"/{name}.events", "event")
+            return Ring.attach(f"/{name}.{_SEGMENTS[kind]}", kind)
         except SegmentMissing:
             if time.monotonic() > deadline:
                 raise

@@ -6,7 +6,6 @@ depth message does not join the last one (its `prev` says so).
 """
 
 import logging
-import time
 from collections import namedtuple
 from collections.abc import Callable
 from typing import Any
@@ -15,12 +14,10 @@ from config.catalog import Catalog, Instrument
 from consumers.gateway.book import ASK, BID, Book, Level
 from consumers.gateway.stores import Stores
 from consumers.marketdata.store import LATEST, last_mseq, last_of_topics, last_trades, levels_of, record_of
-from consumers.runtime import ATTACH_SECONDS
+from consumers.runtime import attach_ring
 from ringbuf.codes import FLAG_LAST, MarketType, SymbolState
 from ringbuf.reader import Ahead, Lapped, RingReader
 from ringbuf.records import MARKET
-from ringbuf.ring import Ring
-from ringbuf.shm import SegmentMissing
 from ringbuf.wait import Waiter
 
 log = logging.getLogger(__name__)
@@ -78,7 +75,7 @@ class Markets:
         self._stores = stores
         self.catalog = catalog
         self._learn = learn
-        self.ring = _attach(context.name)
+        self.ring = attach_ring(context.name, "market")
         self._reader = RingReader(self.ring)
         self.waiter = Waiter("futex", self.ring)
         self._all: list[Market] = []
@@ -161,14 +158,3 @@ class Markets:
     def close(self) -> None:
         """Let go of the ring."""
         self.ring.close()
-
-
-def _attach(name: str) -> Ring:
-    deadline = time.monotonic() + ATTACH_SECONDS
-    while True:
-        try:
-            return Ring.attach(f"/{name}.market", "market")
-        except SegmentMissing:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.01)

@@ -33,8 +33,7 @@ from consumers.store import StoreError
 from ringbuf.cursor import CursorSource, CursorState
 from ringbuf.reader import Ahead, Lapped, RingReader
 from ringbuf.records import MARKET
-from ringbuf.ring import Ring
-from ringbuf.shm import SegmentError, SegmentMissing
+from ringbuf.shm import SegmentError
 from ringbuf.wait import Waiter
 
 log = logging.getLogger(__name__)
@@ -58,7 +57,7 @@ class Publisher:
         self.events = attach_ring(context.name)
         self.progress = self.events.cursor(NAME)
         self.progress.beat(CursorState.STARTING, CursorSource.NONE)
-        self.market = _attach_market(context.name)
+        self.market = attach_ring(context.name, "market")
         self.answers = _open_answers(context.data, self.epoch)
         self.catalog: Catalog = self.answers.catalog()
         known = any(cursor.name == NAME for cursor in self.market.cursors())
@@ -242,17 +241,6 @@ def merged(messages: list[np.ndarray]) -> list[np.ndarray]:
                 fill_checksums(whole)
             out.append(whole)
     return out
-
-
-def _attach_market(name: str) -> Ring:
-    deadline = time.monotonic() + START_SECONDS
-    while True:
-        try:
-            return Ring.attach(f"/{name}.market", "market")
-        except SegmentMissing:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.01)
 
 
 def _open_answers(data: Path, epoch: int) -> Answers:
