@@ -1,8 +1,5 @@
 """The gateway's loop: HTTP on its port, both rings into the state, until it is told to stop."""
 
-import asyncio
-import os
-import signal
 from typing import Any
 
 from aiohttp import web
@@ -10,13 +7,13 @@ from aiohttp import web
 from consumers.gateway.demo import DEMO_ENDPOINTS
 from consumers.gateway.gateway import Gateway
 from consumers.gateway.http import MAX_BODY, make_routes
+from consumers.gateway.life import Life
 from consumers.gateway.page_files import page_routes
 from consumers.gateway.stream_socket import STREAM_SOCKETS
 from consumers.gateway.ws_api import API_SOCKETS
 from consumers.gateway.ws_methods import ENDPOINTS
 from ringbuf.cursor import CursorState
 
-BEAT_S = 0.2
 KEEP_ALIVE_S = 75.0
 DRAIN_S = 2.0  # at a stop: for what has been asked already
 MAX_LINE = 8190  # bytes of a request's first line, or of one header
@@ -33,14 +30,11 @@ class Server:
         demo = context.settings.gateway.demo
         self._endpoints = (*ENDPOINTS, *DEMO_ENDPOINTS) if demo else ENDPOINTS
         self._pages = page_routes(context.name, demo, context.port_base)
-        self._parent = os.getppid()
-        self._over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._life = Life(gateway)
 
     async def serve(self) -> None:
         """Until SIGTERM, the supervisor's death, or another ring under this name."""
-        loop = asyncio.get_running_loop()
-        loop.add_signal_handler(signal.SIGTERM, self._stop)
-        self._gateway.start(self._failed)
+        self._gateway.start(self._life.failed)
         app = web.Application(client_max_size=MAX_BODY)
         app.add_routes(self._pages)
         app.add_routes(make_routes(self._gateway, self._endpoints, SOCKETS))
@@ -55,29 +49,13 @@ class Server:
         await runner.setup()
         try:
             await web.TCPSite(runner, self._host, self._port).start()
-            await self._watch()
+            await self._life.watch()
         finally:
             self._gateway.beat(CursorState.STOPPING)
             self._gateway.let_go("the gateway stops")
             await self._gateway.sockets.close()
             await runner.cleanup()
             self._gateway.stop()
-
-    async def _watch(self) -> None:
-        while not self._over.done():
-            self._gateway.beat(CursorState.RUNNING)
-            await asyncio.wait([self._over], timeout=BEAT_S)
-            if os.getppid() != self._parent or not self._gateway.is_current:
-                self._stop()
-        self._over.result()
-
-    def _stop(self) -> None:
-        if not self._over.done():
-            self._over.set_result(None)
-
-    def _failed(self, error: BaseException) -> None:
-        if not self._over.done():
-            self._over.set_exception(error)
 
 
 async def run(context: Any, name: str, port: int) -> None:

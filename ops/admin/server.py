@@ -2,8 +2,6 @@
 
 import asyncio
 import logging
-import os
-import signal
 from http import HTTPStatus
 from typing import Any
 
@@ -12,6 +10,7 @@ import orjson
 from aiohttp import web
 
 from consumers.gateway.errors import UNKNOWN, ApiError, internal, unavailable
+from consumers.gateway.life import Life
 from consumers.gateway.page_files import file_routes
 from consumers.gateway.params import Params
 from consumers.gateway.signing import KEY_HEADER, authorize, read_fields
@@ -32,7 +31,6 @@ log = logging.getLogger(__name__)
 
 HOST = "127.0.0.1"  # whatever the gateway's is: who administers is on the host, or comes through a tunnel
 ADMIN = "admin"  # the scope
-BEAT_S = 0.2
 DRAIN_S = 2.0
 MAX_BODY = 64 << 10
 MAX_LINE = 8190
@@ -52,15 +50,12 @@ class Server:
         # Pages of this host that may ask: a foreign one that somebody has open beside can't.
         self._origins = {f"http://{host}:{port}" for host in (HOST, "localhost") for port in (gateway, self._port)}
         self._hosts = {f"{host}:{self._port}" for host in (HOST, "localhost")}
-        self._parent = os.getppid()
-        self._over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._life = Life(office)
         self._lookers = 0
 
     async def serve(self) -> None:
         """Until SIGTERM, the supervisor's death, or another ring under this name."""
-        loop = asyncio.get_running_loop()
-        loop.add_signal_handler(signal.SIGTERM, self._stop)
-        self._office.start(self._failed)
+        self._office.start(self._life.failed)
         app = web.Application(client_max_size=MAX_BODY, middlewares=[self._guard])
         document = openapi(ENDPOINTS, self._office.is_demo)
         app.add_routes([web.get("/openapi.json", lambda request: _told(document))])
@@ -76,21 +71,13 @@ class Server:
         looking = asyncio.create_task(self._look())
         try:
             await web.TCPSite(runner, HOST, self._port).start()
-            await self._watch()
+            await self._life.watch()
         finally:
             self._office.beat(CursorState.STOPPING)
             finishing.cancel()
             looking.cancel()
             await runner.cleanup()
             self._office.stop()
-
-    async def _watch(self) -> None:
-        while not self._over.done():
-            self._office.beat(CursorState.RUNNING)
-            await asyncio.wait([self._over], timeout=BEAT_S)
-            if os.getppid() != self._parent or not self._office.is_current:
-                self._stop()
-        self._over.result()
 
     async def _look(self) -> None:
         """A new picture each second, while somebody looks."""
@@ -99,14 +86,6 @@ class Server:
             await asyncio.sleep(EVERY_S)
             if self._lookers:
                 await self._office.asked(self._office.picture.look)
-
-    def _stop(self) -> None:
-        if not self._over.done():
-            self._over.set_result(None)
-
-    def _failed(self, error: BaseException) -> None:
-        if not self._over.done():
-            self._over.set_exception(error)
 
     @web.middleware
     async def _guard(self, request: web.Request, handler: Any) -> web.StreamResponse:
@@ -185,12 +164,12 @@ class Server:
         self._lookers += 1
         try:
             told: Any = None
-            while not self._over.done():
+            while not self._life.over.done():
                 now = self._office.picture.now
                 if now is not told:
                     told = now
                     await answer.write(orjson.dumps(now) + b"\n")
-                await asyncio.wait([self._over], timeout=EVERY_S / 4)
+                await asyncio.wait([self._life.over], timeout=EVERY_S / 4)
         except ConnectionError:
             pass  # gone
         finally:
