@@ -1,5 +1,6 @@
 """Keys for a running pipeline's gateway."""
 
+import json
 from collections.abc import Sequence
 
 from config.api_keys import create_key
@@ -14,3 +15,13 @@ def client_of(running: Pipeline, account: int, scopes: str = "read,trade", addre
     if "read" in scopes and not addresses:
         eventually(lambda: client.signed("GET", "/api/v3/rateLimit/order").status == 200, "the key is known")
     return client
+
+
+def fund(running: Pipeline, *accounts: int) -> None:
+    """A million of both assets for each account."""
+    deposits = [
+        {"op": "deposit", "account": account, "asset": asset, "amount": "1000000", "client_id": number}
+        for account in accounts
+        for number, asset in enumerate(("USDT", "BTC"), 1)
+    ]
+    running.report("send", *map(json.dumps, deposits))

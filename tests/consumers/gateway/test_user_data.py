@@ -17,7 +17,7 @@ from client.python.entry_client import EntryClient
 from config.api_keys import revoke_key
 from ringbuf.codes import Side
 from tests.consumers.gateway.asking import Answer, Client, gateway_port, queried
-from tests.consumers.gateway.keys import client_of
+from tests.consumers.gateway.keys import client_of, fund
 from tests.pipeline import Pipeline, eventually, pipeline
 
 OWNER, OTHER = 7, 8
@@ -38,12 +38,7 @@ market_capacity = 256
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
     with pipeline(tmp_path_factory.mktemp("user"), config=CONFIG, web=True) as made:
         made.up()
-        deposits = [
-            {"op": "deposit", "account": account, "asset": asset, "amount": "1000000", "client_id": number}
-            for account in (OWNER, OTHER)
-            for number, asset in enumerate(("USDT", "BTC"), 1)
-        ]
-        made.report("send", *map(json.dumps, deposits))
+        fund(made, OWNER, OTHER)
         yield made
 
 

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from tests.consumers.gateway.asking import Client, gateway_port
-from tests.consumers.gateway.keys import client_of
+from tests.consumers.gateway.keys import client_of, fund
 from tests.consumers.gateway.sockets import Talk, run, talk
 from tests.pipeline import Pipeline, eventually, pipeline
 
@@ -24,12 +24,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
     limits = "[gateway]\norders_per_10s = 1000\nweight_per_minute = 100000\n"
     with pipeline(tmp_path_factory.mktemp("wsapi"), config=limits, web=True) as made:
         made.up()
-        deposits = [
-            {"op": "deposit", "account": account, "asset": asset, "amount": "1000000", "client_id": number}
-            for account in (OWNER, OTHER)
-            for number, asset in enumerate(("USDT", "BTC"), 1)
-        ]
-        made.report("send", *map(json.dumps, deposits))
+        fund(made, OWNER, OTHER)
         yield made
 
 
