@@ -33,6 +33,7 @@ from ringbuf.shm import SegmentError, process_start
 
 USED_PORTS = ("entry", "feed_json", "feed_binary", "replay")
 PORTS_WAIT_S = 1.0  # a process that just ended may hold a port a moment longer than its lock
+LOCK_WAIT_S = 0.5
 ORPHANS_WAIT_S = 30.0  # a killed supervisor's children drain before they let go of the locks
 
 
@@ -74,7 +75,7 @@ class Plan:
     def locked(self) -> Iterator[None]:
         """Hold the data directory and the name. ConfigError where another run has them."""
         self.data.mkdir(parents=True, exist_ok=True)
-        data_lock = lock_data(self.data, _patience_s(self.data))
+        data_lock = _lock(self.data)
         try:
             name_lock = lock_name(self.name, 0.5)
             try:
@@ -238,6 +239,11 @@ def checked_port_base(base: int) -> int:
     return base
 
 
-def _patience_s(data: Path) -> float:
-    """How long to wait for the data directory: long only where its supervisor was killed and orphans drain."""
-    return 0.5 if live_run(data) is not None else ORPHANS_WAIT_S
+def _lock(data: Path) -> int:
+    """Hold the data directory: waited for long only where its supervisor was killed, while orphans drain."""
+    try:
+        return lock_data(data, LOCK_WAIT_S)
+    except ConfigError:
+        if live_run(data) is not None:  # asked only now: one that was killed just before takes a moment to be dead
+            raise
+    return lock_data(data, ORPHANS_WAIT_S)
