@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from config.api_keys import ApiKeys
 from consumers.gateway.accounts import Accounts
@@ -12,7 +12,6 @@ from consumers.gateway.desk import Desk
 from consumers.gateway.history import History
 from consumers.gateway.hub import Hub
 from consumers.gateway.limits import RateLimits
-from consumers.gateway.listen_feed import ListenFeed
 from consumers.gateway.listen_keys import ListenKeys
 from consumers.gateway.market import Markets
 from consumers.gateway.names import Names
@@ -25,10 +24,6 @@ from consumers.gateway.symbols import Symbols
 from consumers.gateway.trading import Trading
 from consumers.marketdata import store as marketdata
 from ringbuf.cursor import CursorState
-
-if TYPE_CHECKING:
-    from consumers.gateway.user_socket import UserSocket
-
 
 MARKET_PATIENCE_S = 0.5
 LOOK_S = 0.001
@@ -61,8 +56,6 @@ class Gateway:
         self.stream.listeners += [self.accounts.on_events, self.desk.on_events]
         self.sockets = Sockets(context.settings.gateway.connections_per_5m)
         self.hub = Hub(self)
-        self.user_sockets: set[UserSocket | ListenFeed] = set()
-        self.closing: set[asyncio.Task[None]] = set()  # sockets that are being let go of
         self._pumps: list[RingPump] = []
 
     def now_ms(self) -> int:
@@ -94,19 +87,11 @@ class Gateway:
         return self.stream.ring.is_current
 
     def beat(self, state: CursorState) -> None:
-        """A few times a second: show life, look whether keys changed, and let go of who has none any more."""
+        """A few times a second: show life, look whether keys changed, and after each connection."""
         self.stream.beat(state)
         self.desk.look()
         self.keys.refresh()
         self.sockets.look()
-        now_ms = self.now_ms()
-        for socket in list(self.user_sockets):
-            socket.look(now_ms)
-
-    def let_go(self, why: str) -> None:
-        """Close every socket, saying why."""
-        for socket in list(self.user_sockets):
-            socket.drop(why)
 
     def stop(self) -> None:
         """In the loop: read no more."""

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from consumers.gateway.errors import INVALID_LISTEN_KEY, ApiError
 from consumers.gateway.user_data import UserData
 
 if TYPE_CHECKING:
@@ -10,37 +11,30 @@ if TYPE_CHECKING:
 
 
 class ListenFeed:
-    """From when it is made until `close`; `tell` hears each message. `ended` is called where it ends by itself.
+    """From when it is made until `close`; `tell` hears each message.
 
-    Raises ApiError where the account can't be had just now; the listen key has an owner, as was looked at before.
+    Raises ApiError where nobody has the listen key, or the account can't be had just now.
     """
 
-    def __init__(
-        self, gateway: "Gateway", token: str, tell: Callable[[dict[str, Any]], None], ended: Callable[[str], None]
-    ) -> None:
+    def __init__(self, gateway: "Gateway", token: str, tell: Callable[[dict[str, Any]], None]) -> None:
         key = gateway.listen_keys.owner(token, gateway.now_ms())
-        assert key is not None, "looked at before"
+        if key is None:
+            raise ApiError(INVALID_LISTEN_KEY, "This listenKey does not exist.")
         self._gateway = gateway
         self._token = token
         self._tell = tell
-        self._ended = ended
         self._account = gateway.accounts.of(key.account)
         self._listener = UserData(gateway, tell)
         self._account.listeners.append(self._listener)
-        gateway.user_sockets.add(self)
 
-    def look(self, now_ms: int) -> None:
-        """A few times a second: over is what its listen key, or the API key behind it, is over for."""
-        if self._gateway.listen_keys.owner(self._token, now_ms) is None:
-            self._tell({"e": "listenKeyExpired", "E": now_ms, "listenKey": self._token})
-            self._ended(self._token)
-
-    def drop(self, why: str) -> None:
-        """The connection says by itself why it ends."""
-        self.close()
+    def is_over(self) -> bool:
+        """Whether its listen key, or the API key behind it, is over; then it has said so."""
+        now_ms = self._gateway.now_ms()
+        if self._gateway.listen_keys.owner(self._token, now_ms) is not None:
+            return False
+        self._tell({"e": "listenKeyExpired", "E": now_ms, "listenKey": self._token})
+        return True
 
     def close(self) -> None:
-        """Nothing more is told; as often as one likes."""
-        if self in self._gateway.user_sockets:
-            self._gateway.user_sockets.discard(self)
-            self._account.listeners.remove(self._listener)
+        """Nothing more is told."""
+        self._account.listeners.remove(self._listener)

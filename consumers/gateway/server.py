@@ -52,7 +52,6 @@ class Server:
             await self._life.watch()
         finally:
             self._gateway.beat(CursorState.STOPPING)
-            self._gateway.let_go("the gateway stops")
             await self._gateway.sockets.close()
             await runner.cleanup()
             self._gateway.stop()

@@ -5,7 +5,8 @@ reads as fast as it is written to. What a client has not read yet waits in the t
 
 - above FULL a connection is full: what a newer message makes void is left out until the client has read on (the
   streams see to it, `is_full`);
-- above MOST it is closed with a reason (1008): what may not be left out would be lost, or grow without end.
+- above MOST it is closed with a reason (1008): what may not be left out would be lost, or grow without end. Who hears
+  what happens to an account has more (MOST_OWN): a gateway that stood still tells much of it at once.
 
 A ping each 20 s has to be answered with its payload within a minute, and a connection lasts 24 h, as at Binance.
 """
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 Heard = Callable[["Socket", str], Awaitable[None] | None]  # nothing more is read until what it returns is done
 log = logging.getLogger(__name__)
 
-FULL, MOST = 64 << 10, 1 << 20  # bytes that wait for a client to read them
+FULL, MOST, MOST_OWN = 64 << 10, 1 << 20, 4 << 20  # bytes that wait for a client to read them
 PING_S, PONG_S, LIFE_S = 20.0, 60.0, 86400.0
 CLOSE_S = 60.0  # for the client to take what waits for it, with the reason, and say goodbye
 KERNEL = 128 << 10  # bytes that the kernel may hold besides: else it would take megabytes before anybody is full
@@ -55,6 +56,7 @@ class Socket:
         self.since = self._pinged = time.monotonic()
         self._unanswered: dict[bytes, float] = {}  # pings, and when they were sent
         self.is_over = False
+        self.most = MOST
         self.at_end: list[Callable[[], None]] = []  # called once it is over
         self.each_look: list[Callable[[], None]] = []  # called each second
 
@@ -116,7 +118,7 @@ class Socket:
         """Whole frames to the client; nothing once it is over. A client too far behind is dropped instead."""
         if self.is_over or self._transport.is_closing():
             return
-        if self._transport.get_write_buffer_size() + len(data) > MOST:
+        if self._transport.get_write_buffer_size() + len(data) > self.most:
             self._sockets.too_slow += 1
             self.drop(POLICY, "Too slow: more is unread than is kept for a connection.")
         else:

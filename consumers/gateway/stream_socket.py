@@ -6,12 +6,11 @@ from typing import TYPE_CHECKING, Any
 import orjson
 from aiohttp import web
 
-from consumers.gateway.errors import ApiError
-from consumers.gateway.frames import OVERLOADED, frame
+from consumers.gateway.errors import INVALID_LISTEN_KEY, ApiError
+from consumers.gateway.frames import OVERLOADED, POLICY, frame
 from consumers.gateway.listen_feed import ListenFeed
-from consumers.gateway.socket import Socket
+from consumers.gateway.socket import MOST_OWN, Socket
 from consumers.gateway.streams import Stream
-from consumers.gateway.user_socket import user_socket
 
 if TYPE_CHECKING:
     from consumers.gateway.gateway import Gateway
@@ -34,9 +33,12 @@ class StreamError(Exception):
 
 
 class StreamClient:
-    """One connection and the streams that it wants."""
+    """One connection and the streams that it wants.
 
-    def __init__(self, gateway: "Gateway", request: web.Request, combined: bool) -> None:
+    token: a listen key that it was opened for, and is closed with.
+    """
+
+    def __init__(self, gateway: "Gateway", request: web.Request, combined: bool, token: str = "") -> None:
         self._gateway = gateway
         self._hub = gateway.hub
         self.combined = combined
@@ -45,6 +47,8 @@ class StreamClient:
         self._names: dict[str, None] = {}
         self._feeds: dict[str, ListenFeed] = {}  # by listen key
         self.socket.at_end.append(self._leave_all)
+        self.socket.each_look.append(self._look)
+        self._token = token
 
     @property
     def is_full(self) -> bool:
@@ -54,6 +58,15 @@ class StreamClient:
     def break_off(self) -> None:
         """Prints are missing, and can't be told any more."""
         self.socket.drop(OVERLOADED, "The gateway fell behind: trades are missing. Connect again.")
+
+    def begin(self, streams: list[Stream]) -> None:
+        """Once it is open: what its address asks for."""
+        self.subscribe(streams)
+        if self._token:
+            try:
+                self._hear(self._token)
+            except ApiError as error:
+                self.socket.drop(OVERLOADED, str(error))
 
     def subscribe(self, streams: list[Stream]) -> None:
         """More streams; those that it has already stay."""
@@ -70,18 +83,23 @@ class StreamClient:
             self._hear_no_more(token)
 
     def _hear(self, token: str) -> None:
-        """What happens to the account of a listen key. Raises StreamError where it can't be had just now."""
+        """What happens to the account of a listen key. Raises ApiError where it can't be had just now."""
 
         def tell(message: dict[str, Any]) -> None:
             self.write(frame(orjson.dumps({"stream": token, "data": message} if self.combined else message)))
 
-        try:
-            self._feeds[token] = ListenFeed(self._gateway, token, tell, self._hear_no_more)
-        except ApiError as error:
-            raise StreamError(BAD_REQUEST, str(error)) from None
+        self._feeds[token] = ListenFeed(self._gateway, token, tell)
+        self.socket.most = MOST_OWN
 
     def _hear_no_more(self, token: str) -> None:
         self._feeds.pop(token).close()
+
+    def _look(self) -> None:
+        for token in [token for token, feed in self._feeds.items() if feed.is_over()]:
+            self._hear_no_more(token)
+            if token == self._token:
+                self.socket.drop(POLICY, "The listen key is over.")
+                return
 
     # --- requests -----------------------------------------------------------------------------------------------------
 
@@ -129,9 +147,12 @@ class StreamClient:
         if len(wanted) > MOST_STREAMS:
             raise StreamError(BAD_REQUEST, f"Invalid request: more than {MOST_STREAMS} streams on one connection")
         self.subscribe(streams)
-        for token in dict.fromkeys(tokens):
+        for token in tokens:
             if token not in self._feeds:
-                self._hear(token)
+                try:
+                    self._hear(token)
+                except ApiError as error:
+                    raise StreamError(BAD_REQUEST, str(error)) from None
 
     def _unsubscribe(self, names: list[Any]) -> None:
         for name in _texts(names):
@@ -201,8 +222,9 @@ async def raw_streams(gateway: "Gateway", request: web.Request) -> web.StreamRes
     """GET /ws, /ws/NAME, /ws/NAME/NAME…, /ws/LISTENKEY"""
     names = request.match_info.get("stream", "")
     if _LISTEN_KEY.fullmatch(names) is not None:
-        gateway.sockets.admit(request.remote or "")
-        return await user_socket(gateway, request)
+        if not _is_listen_key(gateway, names):
+            raise ApiError(INVALID_LISTEN_KEY, "This listenKey does not exist.")
+        return await _serve(gateway, request, "", combined=False, token=names)
     return await _serve(gateway, request, names, combined=False)
 
 
@@ -211,13 +233,15 @@ async def combined_streams(gateway: "Gateway", request: web.Request) -> web.Stre
     return await _serve(gateway, request, request.query.get("streams", ""), combined=True)
 
 
-async def _serve(gateway: "Gateway", request: web.Request, names: str, combined: bool) -> web.StreamResponse:
+async def _serve(
+    gateway: "Gateway", request: web.Request, names: str, combined: bool, token: str = ""
+) -> web.StreamResponse:
     """A name that means nothing is passed over: clients put words of their own into the path."""
     gateway.sockets.admit(request.remote or "")
     found = [gateway.hub.stream(name) for name in dict.fromkeys(names.split("/"))]
     streams = [stream for stream in found if stream is not None][:MOST_STREAMS]
-    client = StreamClient(gateway, request, combined)
-    return await client.socket.serve(lambda socket: client.subscribe(streams))
+    client = StreamClient(gateway, request, combined, token)
+    return await client.socket.serve(lambda socket: client.begin(streams))
 
 
 STREAM_SOCKETS = {"/ws": raw_streams, "/ws/{stream:.*}": raw_streams, "/stream": combined_streams}

@@ -3,10 +3,10 @@
 from consumers.gateway.endpoint import Endpoint
 from consumers.gateway.rest_account import ACCOUNT_ENDPOINTS
 from consumers.gateway.rest_amend import AMEND_ENDPOINTS
+from consumers.gateway.rest_listen_keys import LISTEN_KEY_ENDPOINTS
 from consumers.gateway.rest_lists import LIST_ENDPOINTS
 from consumers.gateway.rest_market import MARKET_ENDPOINTS
 from consumers.gateway.rest_orders import ORDER_ENDPOINTS
-from consumers.gateway.user_socket import USER_ENDPOINTS
 
 ENDPOINTS = (
     *MARKET_ENDPOINTS,
@@ -14,7 +14,7 @@ ENDPOINTS = (
     *AMEND_ENDPOINTS,
     *LIST_ENDPOINTS,
     *ACCOUNT_ENDPOINTS,
-    *USER_ENDPOINTS,
+    *LISTEN_KEY_ENDPOINTS,
 )
 _NAMES = {
     "ping": "GET /api/v3/ping",

@@ -9,6 +9,7 @@ from consumers.gateway.endpoint import KEY, PUBLIC, READ
 from consumers.gateway.errors import INVALID_PARAMETER, INVALID_SIGNATURE, ApiError, rejected_key
 from consumers.gateway.params import Params, missing
 from consumers.gateway.signing import check_time, key_of
+from consumers.gateway.socket import MOST_OWN
 from consumers.gateway.user_data import UserData
 
 if TYPE_CHECKING:
@@ -137,6 +138,7 @@ class Session:
         number, self._next = self._next, self._next + 1
         listener = UserData(self._gateway, lambda event: self._tell(number, event))
         account.listeners.append(listener)
+        self._client.socket.most = MOST_OWN
         self._heard[number] = _Subscription(account, listener, key, of_session)
         return {"subscriptionId": number}
 
