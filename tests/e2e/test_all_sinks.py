@@ -26,7 +26,7 @@ KIND = {
     "secantusdb": "mongodb",
     "ferretdb": "mongodb",
 }
-COUNT, RATE = 16_000, 800  # commands, a second
+COUNT, RATE = 8_000, 400  # commands, a second
 ROUNDS = 12
 OWN = ("journal", "engine", "orders", "balances", "marketdata", "publisher", "settlement", "risk", "entry")
 

@@ -67,7 +67,7 @@ class Course:
         return int(eventually(lambda: self.pipe.pid(SINK), "a sink process"))
 
     @contextmanager
-    def fed(self, count: int = 4_000, rate: int = 2_000) -> Iterator[None]:
+    def fed(self, count: int = 1_400, rate: int = 700) -> Iterator[None]:
         """Feed the next commands meanwhile, to the end; some of them have arrived when the body begins."""
         self._parts += 1
         path = write_lines(self._folder / f"part-{self._parts}.jsonl", islice(self._flow, count))
@@ -137,7 +137,7 @@ class ProcessMatrix:
 
     def test_kills_of_the_process_lose_and_repeat_nothing(self, course: Course) -> None:
         rng = random.Random(SEED)
-        with course.fed(6_000):
+        with course.fed(2_100):
             for _ in range(5):
                 time.sleep(rng.uniform(0.02, 0.4))  # a moment of its own for each kill
                 pid = course.pid
@@ -172,9 +172,9 @@ class SinkMatrix(ProcessMatrix):
         link = course.link
         assert link is not None
         rng = random.Random(SEED + 2)
-        with course.fed(6_000):
+        with course.fed(2_100):
             for _ in range(4):
-                link.cut_after(rng.randrange(1, 100_000))
+                link.cut_after(rng.randrange(1, 40_000))
                 eventually(lambda: link.is_cut or course.status.seq == course.pipe.published(), "it is cut")
                 link.heal()
                 course.goes_on()
@@ -182,7 +182,7 @@ class SinkMatrix(ProcessMatrix):
 
     def test_kills_of_the_server_and_of_both_lose_and_repeat_nothing(self, course: Course) -> None:
         rng = random.Random(SEED + 1)
-        with course.fed(6_000):
+        with course.fed(2_100):
             for number in range(2):
                 time.sleep(rng.uniform(0.05, 0.5))
                 self.server.kill()
@@ -215,7 +215,7 @@ class SinkMatrix(ProcessMatrix):
             done: subprocess.CompletedProcess[str] = course.pipe.verb("down")
             assert done.returncode == 0, done.stderr  # 1 where it had to be killed
             course.start_again()
-            with course.fed(500, 5_000):
+            with course.fed(300, 3_000):
                 eventually(lambda: course.status.state == "away", "it says that it is away")
         finally:
             self.server.restart()

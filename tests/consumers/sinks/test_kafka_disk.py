@@ -9,11 +9,9 @@ from consumers.sinks.target import TargetAway
 from tests.consumers.journal_files import EPOCH
 from tests.consumers.sinks.history import make_history
 from tests.consumers.sinks.matrix import wanted
-from tests.consumers.sinks.topics import PLAIN, fill, reconciled, settings, transactions_work
+from tests.consumers.sinks.topics import PLAIN, SEED, fill, reconciled, settings, transactions_work
 from tests.disks import filled, small_disk
 from tests.servers import kafka
-
-SEED = 13
 
 
 def test_a_full_disk_of_the_broker_is_away_and_loses_nothing(tmp_path: Path) -> None:

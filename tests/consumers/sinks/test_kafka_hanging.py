@@ -6,15 +6,12 @@ Seen where a broker was killed while it wrote the marks of a commit. Here they a
 import struct
 from pathlib import Path
 
-import pytest
-
 from consumers.sinks.kafka_place import place_of
 from consumers.sinks.kafka_topics import Topics
 from consumers.sinks.target import EVENTS, TRADES
-from tests.consumers.sinks.history import History, make_history
+from tests.consumers.sinks.history import History
 from tests.consumers.sinks.topics import ManyPortKafka, fill, messages, reconciled, running, settings, unfinished
 
-SEED = 13
 MIDDLE = 300
 HEAD = struct.Struct(">8xi9xh")  # of a batch: the length of what follows, attributes
 CONTROL = 0x20
@@ -42,11 +39,6 @@ LOST = {
     "events-and-cursor": (EVENTS, "cursor"),
     "all": (EVENTS, TRADES, "cursor"),
 }
-
-
-@pytest.fixture(scope="module")
-def history(tmp_path_factory: pytest.TempPathFactory) -> History:
-    return make_history(tmp_path_factory.mktemp("history"), SEED)
 
 
 def test_marks_that_a_broker_lost_are_made_up_for_and_each_event_is_there_once(

@@ -1,6 +1,5 @@
 """Topics in strange hands: retention, lost and foreign records, partitions, limits, rights."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -21,6 +20,7 @@ from tests.consumers.pipeline_parts import Place
 from tests.consumers.sinks.history import History, make_history
 from tests.consumers.sinks.topics import (
     PLAIN,
+    SEED,
     ManyPortKafka,
     drop_topic,
     fill,
@@ -30,24 +30,9 @@ from tests.consumers.sinks.topics import (
     reconciled,
     remove_before,
     rewrite,
-    running,
     settings,
     trades_of,
 )
-
-SEED = 13
-
-
-@pytest.fixture(scope="module")
-def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ManyPortKafka]:
-    """One for all tests of the module: it takes many seconds to start."""
-    with running(tmp_path_factory.mktemp("kafka")) as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def history(tmp_path_factory: pytest.TempPathFactory) -> History:
-    return make_history(tmp_path_factory.mktemp("history"), SEED)
 
 
 @pytest.mark.parametrize("partitions", [1, 4])

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from config.settings import SinkSettings
 from consumers.journal.reader import JournalReader
@@ -19,13 +19,14 @@ from tests.consumers.sinks.history import History
 from tests.consumers.sinks.matrix import wanted
 from tests.pipeline import eventually
 from tests.servers import kafka
-from tests.servers.base import HOST, free_port
+from tests.servers.base import HOST, Server, free_port
 from tests.servers.kafka import Kafka
 from tests.servers.proxy import Link
 
 if TYPE_CHECKING:
     import confluent_kafka as ck
 
+SEED = 13
 QUIET_S = 20.0
 PLAIN = "&compression.type=none"
 
@@ -166,6 +167,17 @@ class ManyPortKafka(Kafka):
     def link(self) -> Link:
         """Where it says that it is, to who asks by the link."""
         return Link(self._linked_port, at=(HOST, self._link_port))
+
+
+class OverLink:
+    """Tests that go over a link have the broker's own port for it."""
+
+    server: ClassVar[Server]
+
+    @classmethod
+    def link(cls) -> Link:
+        assert isinstance(cls.server, ManyPortKafka)
+        return cls.server.link()
 
 
 def _listeners(ports: dict[str, int]) -> str:
