@@ -64,7 +64,7 @@ def measure(quick: bool, tell: Callable[[str], None]) -> dict[str, Any]:
     catalog, events = flow(count)
     found: dict[str, Any] = {}
     with tempfile.TemporaryDirectory(prefix="matchline-bench-") as folder:
-        server = kafka.start(Path(folder) / "server")
+        server = kafka.start_measured(Path(folder) / "server")
         try:
             for case in CASES:
                 rates = [write(server, f"bench{run}-{at}", case, events, catalog) for run, at in numbers(runs, case)]
