@@ -1,37 +1,23 @@
 /* Keep a symbol's book from the public feed: subscriber SYMBOL [PORT_BASE]. Stopped, it recovers. Link with -lzmq. */
-#include "book.h"
-#include <zmq.h>
+#include "feed.h"
 
 static char name[64], text[1 << 24]; /* the last message: its topic, its JSON */
 
-static void *opened(void *context, int kind, int port) {
-    char address[64];
-    void *made = zmq_socket(context, kind);
-    snprintf(address, sizeof address, "tcp://127.0.0.1:%d", port);
-    return zmq_connect(made, address) == 0 ? made : (perror(address), exit(1), NULL);
-}
-static void receive(void *from, char *to, size_t room) {
-    int size = zmq_recv(from, to, room - 1, 0);
-    if (size < 0 || (size_t)size >= room) exit((perror("receive"), 1));
-    to[size] = 0;
-}
 int main(int argc, char **argv) {
     char topic[64], topic_key[80], ask[128];
     if (argc < 2 || snprintf(topic, sizeof topic, "depth/%s/", argv[1]) > 40) return 2;
     snprintf(topic_key, sizeof topic_key, "\"%s\":", topic);
     snprintf(ask, sizeof ask, "{\"op\":\"snapshot\",\"symbol\":\"%s\"}", argv[1]);
     int base = argc > 2 ? atoi(argv[2]) : 5550;
-    void *context = zmq_ctx_new(), *feed = opened(context, ZMQ_SUB, base + 1);
-    void *service = opened(context, ZMQ_DEALER, base + 3);
+    void *context = zmq_ctx_new(), *feed = ml_opened(context, ZMQ_SUB, base + 1);
     zmq_setsockopt(feed, ZMQ_SUBSCRIBE, topic, strlen(topic)), zmq_setsockopt(feed, ZMQ_SUBSCRIBE, "hb/", 3);
     ml_book book = {{NULL}, {0}, {0}};
     for (long long epoch = 0, seq = 0;;) {
-        receive(feed, name, sizeof name), receive(feed, text, sizeof text);
+        ml_receive(feed, name, sizeof name), ml_receive(feed, text, sizeof text);
         int is_depth = strcmp(name, topic) == 0, is_new = is_depth && ml_json_number(text, "\"seq\":") > seq;
         if (ml_json_number(text, "\"epoch\":") != epoch || ml_json_number(text, is_depth ? "\"prev\":" : topic_key) > seq) {
-            zmq_send(service, ask, strlen(ask), 0), receive(service, text, sizeof text);
-            book.count[0] = book.count[1] = 0, is_new = 1;
-            epoch = ml_json_number(text, "\"epoch\":");
+            ml_snapshot(context, base + 3, ask, text, sizeof text);
+            book.count[0] = book.count[1] = 0, is_new = 1, epoch = ml_json_number(text, "\"epoch\":");
         }
         if (is_new && ml_book_apply(&book, text) != 0) return fprintf(stderr, "%.200s\n", text), 1;
         if (is_new) seq = ml_json_number(text, "\"seq\":");

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/go-zeromq/zmq4"
 )
@@ -31,7 +32,9 @@ func Receive(feed zmq4.Socket) (m Message) {
 
 // Snapshot asks the snapshot service, on a connection of its own: what a lost one had asked is never answered.
 func Snapshot(endpoint, symbol string) (m Message, err error) {
-	service := zmq4.NewDealer(context.Background())
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	defer cancel()
+	service := zmq4.NewDealer(ctx)
 	defer service.Close()
 	var got zmq4.Msg
 	if err = service.Dial(endpoint); err == nil {

@@ -7,14 +7,18 @@ const address = (offset) => `tcp://127.0.0.1:${Number(base) + offset}`;
 const feed = new Subscriber();
 feed.connect(address(1));
 feed.subscribe(topic, "hb/");
-const service = new Dealer();
-service.connect(address(3));
 const epochOf = (text) => /"epoch":(\d+)/.exec(text)[1]; // more digits than a number here can hold
 let epoch, seq, book;
 
-async function snapshot() {
+async function asked() { // on a connection of its own: what a service that died was asked is never answered
+  const service = new Dealer({ receiveTimeout: 2000, linger: 0 });
+  service.connect(address(3));
   await service.send(JSON.stringify({ op: "snapshot", symbol }));
-  const [text] = await service.receive(), found = JSON.parse(text);
+  return service.receive().catch(asked).finally(() => service.close());
+}
+
+async function snapshot() {
+  const [text] = await asked(), found = JSON.parse(text);
   if (found.error) throw new Error(found.error);
   [epoch, seq] = [epochOf(text), found.seq];
   book = { bids: Object.fromEntries(found.bids), asks: Object.fromEntries(found.asks) };
