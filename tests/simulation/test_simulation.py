@@ -2,7 +2,7 @@
 
     MATCHLINE_SIMULATION_MINUTES=240 ./run.sh test --long tests/simulation     half an hour without it
 
-The short form begins at any seed and takes ten seconds; CI says from which one, and two minutes. A failure prints the
+The short form begins at any seed and takes ten seconds; CI says from which one, and a minute. A failure prints the
 seed and the command that runs that history again, exactly as it was.
 """
 
