@@ -195,6 +195,7 @@ class GatewaySettings:
     The limits are Binance's, counted by each gateway process for itself.
     weight_per_minute: request weight of one address. orders_per_10s, orders_per_day: new orders of one account.
     connections_per_5m: WebSockets that one address may open in five minutes.
+    connections, connections_per_address: TCP connections at once, of all and of one address.
     demo: whoever opens the page gets a funded account for the asking, and may kill consumers; on loopback only.
     """
 
@@ -204,6 +205,8 @@ class GatewaySettings:
     orders_per_10s: int = 100
     orders_per_day: int = 200_000
     connections_per_5m: int = 300
+    connections: int = 8192
+    connections_per_address: int = 1024
     demo: bool = False
 
 

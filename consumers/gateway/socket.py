@@ -33,6 +33,7 @@ PING_S, PONG_S, LIFE_S = 20.0, 60.0, 86400.0
 CLOSE_S = 60.0  # for the client to take what waits for it, with the reason, and say goodbye
 KERNEL = 128 << 10  # bytes that the kernel may hold besides: else it would take megabytes before anybody is full
 MAX_MESSAGE = 64 << 10  # bytes of what a client sends
+AT_A_STRETCH = 16  # messages of one client, before others have their turn
 _PAYLOAD_BYTES = 16
 
 
@@ -72,10 +73,14 @@ class Socket:
         try:
             if begin is not None:
                 begin(self)
+            taken = 0
             async for message in self._response:
                 waiting = self._take(message)
                 if waiting is not None:
                     await waiting
+                taken += 1
+                if taken % AT_A_STRETCH == 0:
+                    await asyncio.sleep(0)  # what has come already is taken without a pause: others have their turn
         finally:
             self._finish()
             self._sockets.remove(self)
