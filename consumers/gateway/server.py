@@ -4,6 +4,7 @@ from typing import Any
 
 from aiohttp import web
 
+from config.tls import scheme, server_tls
 from consumers.gateway.demo import DEMO_ENDPOINTS
 from consumers.gateway.door import Door
 from consumers.gateway.gateway import Gateway
@@ -28,7 +29,7 @@ class Server:
         self._port = port
         demo = context.settings.gateway.demo
         self._endpoints = (*ENDPOINTS, *DEMO_ENDPOINTS) if demo else ENDPOINTS
-        self._pages = page_routes(context.name, demo, context.port_base)
+        self._pages = page_routes(context.name, demo, context.port_base, scheme(context.settings.gateway))
         self._life = Life(gateway)
 
     async def serve(self) -> None:
@@ -38,7 +39,7 @@ class Server:
         app.add_routes(self._pages)
         app.add_routes(make_routes(self._gateway, self._endpoints, SOCKETS))
         settings = self._gateway.settings.gateway
-        door = Door(app, settings.connections, settings.connections_per_address)
+        door = Door(app, settings.connections, settings.connections_per_address, server_tls(settings))
         try:
             await door.open(self._host, self._port)
             await self._life.watch()

@@ -12,7 +12,6 @@ A ping each 20 s has to be answered with its payload within a minute, and a conn
 """
 
 import asyncio
-import logging
 import socket as socketlib
 import time
 from collections.abc import Awaitable, Callable
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
     from consumers.gateway.sockets import Sockets
 
 Heard = Callable[["Socket", str], Awaitable[None] | None]  # nothing more is read until what it returns is done
-log = logging.getLogger(__name__)
 
 FULL, MOST, MOST_OWN = 64 << 10, 1 << 20, 4 << 20  # bytes that wait for a client to read them
 PING_S, PONG_S, LIFE_S = 20.0, 60.0, 86400.0
@@ -149,7 +147,7 @@ class Socket:
         if self.is_over:
             return
         self._finish()
-        log.info("a connection of %s is closed: %s", self.address, reason)
+        self._sockets.note(self.address, reason)
         self._sockets.close_later(self._close(code, reason))
 
     async def _close(self, code: int, reason: str) -> None:

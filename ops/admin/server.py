@@ -9,6 +9,7 @@ import lmdb
 import orjson
 from aiohttp import web
 
+from config.tls import scheme, server_tls
 from consumers.gateway.door import Door
 from consumers.gateway.errors import ApiError, internal, unavailable
 from consumers.gateway.life import Life
@@ -47,8 +48,12 @@ class Server:
         self._office = office
         self._port = context.port_base + PORTS["admin"]
         gateway = context.port_base + PORTS["gateway"]
+        self._scheme = scheme(context.settings.gateway)
+        self._tls = server_tls(context.settings.gateway)
         # Pages of this host that may ask: a foreign one that somebody has open beside can't.
-        self._origins = {f"http://{host}:{port}" for host in (HOST, "localhost") for port in (gateway, self._port)}
+        self._origins = {
+            f"{self._scheme}://{host}:{port}" for host in (HOST, "localhost") for port in (gateway, self._port)
+        }
         self._hosts = {f"{host}:{self._port}" for host in (HOST, "localhost")}
         self._life = Life(office)
         self._lookers = 0
@@ -60,10 +65,10 @@ class Server:
         document = openapi(ENDPOINTS, self._office.is_demo)
         app.add_routes([web.get("/openapi.json", lambda request: _told(document))])
         about = {"name": self._office.memory, "demo": self._office.is_demo, "adminPort": self._port}
-        app.add_routes(file_routes({"/": "admin.html"}, about, self._port))
+        app.add_routes(file_routes({"/": "admin.html"}, about, self._port, self._scheme))
         app.add_routes([web.route(each.method, each.path, self._handler(each)) for each in ENDPOINTS])
         app.add_routes([web.get(STREAM_PATH, self._stream), web.route("*", "/{path:.*}", _nowhere)])
-        door = Door(app, CONNECTIONS, CONNECTIONS)
+        door = Door(app, CONNECTIONS, CONNECTIONS, self._tls)
         finishing = asyncio.create_task(finish_all(self._office))
         looking = asyncio.create_task(self._look())
         try:
