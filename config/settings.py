@@ -195,6 +195,9 @@ class GatewaySettings:
     The limits are Binance's, counted by each gateway process for itself.
     weight_per_minute: request weight of one address. orders_per_10s, orders_per_day: new orders of one account.
     connections_per_5m: WebSockets that one address may open in five minutes.
+    connections, connections_per_address: TCP connections at once, of all and of one address.
+    tls_certificate, tls_key: PEM files, the chain and its private key: https and wss only, of the admin API, too.
+    Beyond loopback it takes them.
     demo: whoever opens the page gets a funded account for the asking, and may kill consumers; on loopback only.
     """
 
@@ -204,6 +207,10 @@ class GatewaySettings:
     orders_per_10s: int = 100
     orders_per_day: int = 200_000
     connections_per_5m: int = 300
+    connections: int = 8192
+    connections_per_address: int = 1024
+    tls_certificate: str = ""
+    tls_key: str = ""
     demo: bool = False
 
 
@@ -316,6 +323,9 @@ def _check(settings: Settings) -> None:
         raise ConfigError("standby.host", "expected an address to bind to where standby.required is true")
     if settings.standby.required and settings.engine.durability == "memory":
         raise ConfigError("engine.durability", "expected journal or fsync where standby.required is true, not 'memory'")
+    for key, other in (("tls_certificate", "tls_key"), ("tls_key", "tls_certificate")):
+        if getattr(settings.gateway, other) and not getattr(settings.gateway, key):
+            raise ConfigError(f"gateway.{key}", f"expected a PEM file where gateway.{other} is one")
     names = [sink.name for sink in settings.sinks]
     for number, sink in enumerate(settings.sinks):
         _check_sink(f"sink[{number}]", sink, names)

@@ -195,9 +195,14 @@ def refuse_what_is_missing(settings: Settings) -> None:
         raise ConfigError(
             "gateway.demo", f"expected false where gateway.host is {settings.gateway.host!r}: not loopback"
         )
-    if needs_curve(settings.gateway.host):
+    if settings.gateway.tls_certificate:
+        from config.tls import server_tls
+
+        server_tls(settings.gateway)
+    elif needs_curve(settings.gateway.host):
         raise ConfigError(
-            "gateway.host", f"expected loopback: this version has no TLS to serve {settings.gateway.host!r} with"
+            "gateway.tls_certificate",
+            f"expected a PEM file where gateway.host is {settings.gateway.host!r}: not loopback",
         )
 
 

@@ -108,7 +108,8 @@ def page_address(run: dict[str, Any]) -> str:
     if "gateway" not in run["processes"]:
         return ""
     host = run["settings"]["gateway"]["host"].strip("[]")
-    return f"http://{f'[{host}]' if ':' in host else host}:{run['ports']['gateway']}/"
+    scheme = "https" if run["settings"]["gateway"]["tls_certificate"] else "http"
+    return f"{scheme}://{f'[{host}]' if ':' in host else host}:{run['ports']['gateway']}/"
 
 
 def checked_name(name: str | None) -> str:

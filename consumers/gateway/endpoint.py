@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from consumers.gateway.errors import ApiError
 from consumers.gateway.params import Params
 
 if TYPE_CHECKING:
@@ -33,4 +34,9 @@ class Endpoint:
 
     def weight_of(self, params: Params) -> int:
         """What this request weighs."""
-        return self.weight if isinstance(self.weight, int) else self.weight(params)
+        if isinstance(self.weight, int):
+            return self.weight
+        try:
+            return self.weight(params)
+        except ApiError:
+            return 1  # a wrong parameter: the answer will say so

@@ -1,6 +1,5 @@
 """Endpoints over HTTP: limits, keys, the answer as JSON, refusals with Binance's codes and headers."""
 
-import asyncio
 import inspect
 import logging
 from collections.abc import Awaitable, Callable, Mapping
@@ -8,22 +7,20 @@ from http import HTTPStatus
 from typing import Any
 
 import lmdb
-import orjson
 from aiohttp import web
 
 from consumers.gateway.caller import Caller
 from consumers.gateway.endpoint import PUBLIC, Endpoint
-from consumers.gateway.errors import TIMEOUT, UNKNOWN, ApiError, internal
+from consumers.gateway.errors import ApiError, internal
 from consumers.gateway.gateway import Gateway
 from consumers.gateway.params import Params
+from consumers.gateway.plain_http import body_of, json_response, nothing_there
 from consumers.gateway.signing import KEY_HEADER, authorize, read_fields
 from consumers.journal.format import JournalError
 from consumers.store import StoreError
 
 log = logging.getLogger(__name__)
 
-MAX_BODY = 64 << 10
-BODY_S = 10.0  # for a body to come
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Socket = Callable[[Gateway, web.Request], Awaitable[web.StreamResponse]]
 AWAY = (StoreError, lmdb.Error, JournalError)  # of what is behind the gateway: the request may be sent again
@@ -33,7 +30,7 @@ def make_routes(gateway: Gateway, endpoints: tuple[Endpoint, ...], sockets: Mapp
     """A route an endpoint, one a path of WebSockets, and one that answers everything else."""
     routes = [web.route(each.method, each.path, _handler(gateway, each)) for each in endpoints]
     routes += [web.get(path, _socket_handler(gateway, answer)) for path, answer in sockets.items()]
-    return [*routes, web.route("*", "/{path:.*}", _nothing_there)]
+    return [*routes, web.route("*", "/{path:.*}", _nowhere(gateway))]
 
 
 def _socket_handler(gateway: Gateway, answer: Socket) -> Handler:
@@ -74,7 +71,7 @@ async def _answer(
     now_ms = gateway.now_ms()
     gateway.limits.refuse_banned(address, now_ms / 1000)
     query = request.raw_path.partition("?")[2]
-    body = await _body(request) if request.can_read_body else ""
+    body = await body_of(request)
     params = Params(read_fields(query, body))
     used = gateway.limits.spend(address, endpoint.weight_of(params), now_ms / 1000)
     headers["X-MBX-USED-WEIGHT"] = headers["X-MBX-USED-WEIGHT-1M"] = str(used)
@@ -90,19 +87,16 @@ async def _answer(
     return await found if inspect.isawaitable(found) else found
 
 
-async def _body(request: web.Request) -> str:
-    """The form as it was sent. Raises ApiError where it takes its time."""
-    try:
-        async with asyncio.timeout(BODY_S):
-            return (await request.read()).decode("utf-8", "surrogateescape")
-    except TimeoutError:
-        raise ApiError(TIMEOUT, f"The body did not come within {BODY_S:.0f} s.", HTTPStatus.REQUEST_TIMEOUT) from None
+def _nowhere(gateway: Gateway) -> Handler:
+    """What is not there weighs something, too: else it could be asked for without end."""
 
+    async def handle(request: web.Request) -> web.StreamResponse:
+        address, now_s = request.remote or "", gateway.now_ms() / 1000
+        try:
+            gateway.limits.spend(address, 1, now_s)
+        except ApiError as error:
+            headers = {"Retry-After": str(gateway.limits.retry_after_s(address, error, now_s))}
+            return json_response(error.to_dict(), error.status, headers)
+        return nothing_there()
 
-def json_response(found: Any, status: int = HTTPStatus.OK, headers: dict[str, str] | None = None) -> web.Response:
-    """An answer as JSON."""
-    return web.Response(body=orjson.dumps(found), status=int(status), headers=headers, content_type="application/json")
-
-
-async def _nothing_there(request: web.Request) -> web.StreamResponse:
-    return json_response({"code": UNKNOWN, "msg": "There is nothing at this path."}, HTTPStatus.NOT_FOUND)
+    return handle

@@ -24,15 +24,17 @@ TYPES = {
 _CHART_STYLE = "'sha256-3pRED1tOXas1FXFoPb9TGCjmYe9XQsmO9OV23khV2nY='"
 
 
-def page_routes(name: str, is_demo: bool, port_base: int) -> list[web.RouteDef]:
+def page_routes(name: str, is_demo: bool, port_base: int, scheme: str) -> list[web.RouteDef]:
     """The gateway's pages. name: of the pipeline."""
     admin_port = port_base + ADMIN_PORT
-    return file_routes(PAGES, {"name": name, "demo": is_demo, "adminPort": admin_port}, admin_port)
+    return file_routes(PAGES, {"name": name, "demo": is_demo, "adminPort": admin_port}, admin_port, scheme)
 
 
-def file_routes(pages: Mapping[str, str], about: Mapping[str, object], admin_port: int) -> list[web.RouteDef]:
+def file_routes(
+    pages: Mapping[str, str], about: Mapping[str, object], admin_port: int, scheme: str
+) -> list[web.RouteDef]:
     """Pages by path, the files that they use, and what they have to know (`about`)."""
-    headers = security_headers(admin_port)
+    headers = security_headers(admin_port, scheme)
     files = {path.relative_to(FOLDER).as_posix(): path.read_bytes() for path in _files()}
 
     async def page(request: web.Request) -> web.StreamResponse:
@@ -48,9 +50,9 @@ def file_routes(pages: Mapping[str, str], about: Mapping[str, object], admin_por
     return [*routes, web.get(f"{PREFIX}about.json", told), web.get(PREFIX + "{name:.+}", file)]
 
 
-def security_headers(admin_port: int) -> dict[str, str]:
+def security_headers(admin_port: int, scheme: str) -> dict[str, str]:
     """Scripts, styles and connections of this very host, nothing else; nobody may frame it."""
-    admin = " ".join(f"http://{host}:{admin_port}" for host in ("127.0.0.1", "localhost"))
+    admin = " ".join(f"{scheme}://{host}:{admin_port}" for host in ("127.0.0.1", "localhost"))
     policy = (
         "default-src 'none'",
         "script-src 'self'",

@@ -4,19 +4,19 @@ from typing import Any
 
 from aiohttp import web
 
+from config.tls import scheme, server_tls
 from consumers.gateway.demo import DEMO_ENDPOINTS
+from consumers.gateway.door import Door
 from consumers.gateway.gateway import Gateway
-from consumers.gateway.http import MAX_BODY, make_routes
+from consumers.gateway.http import make_routes
 from consumers.gateway.life import Life
 from consumers.gateway.page_files import page_routes
+from consumers.gateway.plain_http import MAX_BODY
 from consumers.gateway.stream_socket import STREAM_SOCKETS
 from consumers.gateway.ws_api import API_SOCKETS
 from consumers.gateway.ws_methods import ENDPOINTS
 from ringbuf.cursor import CursorState
 
-KEEP_ALIVE_S = 75.0
-DRAIN_S = 2.0  # at a stop: for what has been asked already
-MAX_LINE = 8190  # bytes of a request's first line, or of one header
 SOCKETS = STREAM_SOCKETS | API_SOCKETS
 
 
@@ -29,7 +29,7 @@ class Server:
         self._port = port
         demo = context.settings.gateway.demo
         self._endpoints = (*ENDPOINTS, *DEMO_ENDPOINTS) if demo else ENDPOINTS
-        self._pages = page_routes(context.name, demo, context.port_base)
+        self._pages = page_routes(context.name, demo, context.port_base, scheme(context.settings.gateway))
         self._life = Life(gateway)
 
     async def serve(self) -> None:
@@ -38,22 +38,15 @@ class Server:
         app = web.Application(client_max_size=MAX_BODY)
         app.add_routes(self._pages)
         app.add_routes(make_routes(self._gateway, self._endpoints, SOCKETS))
-        runner = web.AppRunner(
-            app,
-            access_log=None,
-            keepalive_timeout=KEEP_ALIVE_S,
-            max_line_size=MAX_LINE,
-            max_field_size=MAX_LINE,
-            shutdown_timeout=DRAIN_S,
-        )
-        await runner.setup()
+        settings = self._gateway.settings.gateway
+        door = Door(app, settings.connections, settings.connections_per_address, server_tls(settings))
         try:
-            await web.TCPSite(runner, self._host, self._port).start()
+            await door.open(self._host, self._port)
             await self._life.watch()
         finally:
             self._gateway.beat(CursorState.STOPPING)
             await self._gateway.sockets.close()
-            await runner.cleanup()
+            await door.close()
             self._gateway.stop()
 
 

@@ -12,7 +12,6 @@ A ping each 20 s has to be answered with its payload within a minute, and a conn
 """
 
 import asyncio
-import logging
 import socket as socketlib
 import time
 from collections.abc import Awaitable, Callable
@@ -26,13 +25,13 @@ if TYPE_CHECKING:
     from consumers.gateway.sockets import Sockets
 
 Heard = Callable[["Socket", str], Awaitable[None] | None]  # nothing more is read until what it returns is done
-log = logging.getLogger(__name__)
 
 FULL, MOST, MOST_OWN = 64 << 10, 1 << 20, 4 << 20  # bytes that wait for a client to read them
 PING_S, PONG_S, LIFE_S = 20.0, 60.0, 86400.0
 CLOSE_S = 60.0  # for the client to take what waits for it, with the reason, and say goodbye
 KERNEL = 128 << 10  # bytes that the kernel may hold besides: else it would take megabytes before anybody is full
 MAX_MESSAGE = 64 << 10  # bytes of what a client sends
+AT_A_STRETCH = 16  # messages of one client, before others have their turn
 _PAYLOAD_BYTES = 16
 
 
@@ -72,10 +71,14 @@ class Socket:
         try:
             if begin is not None:
                 begin(self)
+            taken = 0
             async for message in self._response:
                 waiting = self._take(message)
                 if waiting is not None:
                     await waiting
+                taken += 1
+                if taken % AT_A_STRETCH == 0:
+                    await asyncio.sleep(0)  # what has come already is taken without a pause: others have their turn
         finally:
             self._finish()
             self._sockets.remove(self)
@@ -144,7 +147,7 @@ class Socket:
         if self.is_over:
             return
         self._finish()
-        log.info("a connection of %s is closed: %s", self.address, reason)
+        self._sockets.note(self.address, reason)
         self._sockets.close_later(self._close(code, reason))
 
     async def _close(self, code: int, reason: str) -> None:

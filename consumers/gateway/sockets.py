@@ -1,6 +1,7 @@
 """Every WebSocket of this process: how many, how they fare, and the second hand that looks after them."""
 
 import asyncio
+import logging
 import time
 from collections.abc import Coroutine
 from http import HTTPStatus
@@ -10,8 +11,11 @@ from consumers.gateway.frames import GOING_AWAY
 from consumers.gateway.limits import Window
 from consumers.gateway.socket import Socket
 
+log = logging.getLogger(__name__)
+
 LOOK_S = 1.0
 ATTEMPTS_S = 300
+NOTES_A_MINUTE = 30
 GOODBYE_S = 2.0  # at the end of the process
 
 
@@ -26,6 +30,7 @@ class Sockets:
         self._closing: set[asyncio.Task[None]] = set()
         self._most = per_five_minutes
         self._attempts = Window(ATTEMPTS_S)
+        self._noted = Window(60)
         self._looked = 0.0
         self.conflated = self.too_slow = self.silent = 0
 
@@ -40,6 +45,11 @@ class Sockets:
                 f"Too many connections; current limit is {self._most} attempts per 5 minutes.",
                 HTTPStatus.TOO_MANY_REQUESTS,
             )
+
+    def note(self, address: str, reason: str) -> None:
+        """Into the log why one is closed: that of whoever comes again and again, only so often."""
+        if self._noted.add("", 1, time.time()) <= NOTES_A_MINUTE:
+            log.info("a connection of %s is closed: %s", address, reason)
 
     def add(self, socket: Socket) -> None:
         """One that is open."""

@@ -23,7 +23,7 @@ from consumers.gateway.errors import (
     internal,
     rejected_key,
 )
-from consumers.gateway.frames import frame
+from consumers.gateway.frames import POLICY, frame
 from consumers.gateway.http import AWAY
 from consumers.gateway.limits import order_limits, rate_limits
 from consumers.gateway.params import Params, missing
@@ -90,19 +90,19 @@ class ApiClient:
         """What a method gives, or an awaitable of it. `limits` is filled with what it used. Raises ApiError."""
         endpoint = METHODS.get(method)
         own = self._own.get(method)
-        if endpoint is None and own is None:
-            raise ApiError(INVALID_PARAMETER, "Data sent for parameter 'method' is not valid.")
         params = Params(given)
-        self._spend(SESSION_WEIGHT if endpoint is None else endpoint.weight_of(params), limits)
+        self.spend(SESSION_WEIGHT if endpoint is None else endpoint.weight_of(params), limits)
         if endpoint is None:
-            assert own is not None
+            if own is None:
+                raise ApiError(INVALID_PARAMETER, "Data sent for parameter 'method' is not valid.")
             return own(given, params)
         caller = self.session.caller(endpoint.scope, given, params)
         if endpoint.scope != PUBLIC and endpoint.orders:
             self._count_orders(caller.account, endpoint, limits)
         return endpoint.answer(self._gateway, caller, params)
 
-    def _spend(self, weight: int, limits: list[dict[str, Any]]) -> None:
+    def spend(self, weight: int, limits: list[dict[str, Any]]) -> None:
+        """Count a request's weight, and say so in `limits`. Raises ApiError."""
         gateway = self._gateway
         now_s = gateway.now_ms() / 1000
         limit = rate_limits(gateway.settings.gateway)[0]
@@ -138,7 +138,7 @@ class _Request:
     def begin(self, text: str) -> Any:
         """Answer it, or give the awaitable of its answer."""
         try:
-            given = self._read(text)
+            given = self._weighed(text)
             found = self._client.answer(self._method, given, self._limits)
             if inspect.isawaitable(found):
                 return found
@@ -153,6 +153,14 @@ class _Request:
             self._send(HTTPStatus.OK, result=await waiting)
         except Exception as error:  # noqa: BLE001  see begin
             self._refuse(error)
+
+    def _weighed(self, text: str) -> dict[str, Any]:
+        """What is no request weighs something, too: else it could be sent without end."""
+        try:
+            return self._read(text)
+        except ApiError:
+            self._client.spend(1, self._limits)
+            raise
 
     def _read(self, text: str) -> dict[str, Any]:
         try:
@@ -194,6 +202,8 @@ class _Request:
             log.error("%s: not expected", self._method, exc_info=error)
             error = ApiError(UNKNOWN, "An unknown error occurred while processing the request.", 500)
         self._send(error.status, error=self._client.refused(error))
+        if error.status == HTTPStatus.IM_A_TEAPOT:
+            self._client.socket.drop(POLICY, "This address is banned.")
 
 
 def _id_of(message: dict[str, Any]) -> int | str | None:

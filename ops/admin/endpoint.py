@@ -82,9 +82,8 @@ class Endpoint:
                     raise ApiError(MALFORMED, f"{name}: unknown")
         values = {}
         for field in self.fields:
-            value = given[field.where].get(field.name)
-            if value is not None:
-                values[field.name] = field.read(value)
+            if field.name in given[field.where]:  # null is no way to leave it out: `symbol` left out means all
+                values[field.name] = field.read(given[field.where][field.name])
             elif field.needed:
                 raise ApiError(MALFORMED, f"{field.name}: missing")
         return values

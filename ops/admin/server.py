@@ -9,10 +9,13 @@ import lmdb
 import orjson
 from aiohttp import web
 
-from consumers.gateway.errors import UNKNOWN, ApiError, internal, unavailable
+from config.tls import scheme, server_tls
+from consumers.gateway.door import Door
+from consumers.gateway.errors import ApiError, internal, unavailable
 from consumers.gateway.life import Life
 from consumers.gateway.page_files import file_routes
 from consumers.gateway.params import Params
+from consumers.gateway.plain_http import MAX_BODY, body_of, json_response, nothing_there
 from consumers.gateway.signing import KEY_HEADER, authorize, read_fields
 from consumers.journal.format import JournalError
 from consumers.store import StoreError
@@ -31,9 +34,7 @@ log = logging.getLogger(__name__)
 
 HOST = "127.0.0.1"  # whatever the gateway's is: who administers is on the host, or comes through a tunnel
 ADMIN = "admin"  # the scope
-DRAIN_S = 2.0
-MAX_BODY = 64 << 10
-MAX_LINE = 8190
+CONNECTIONS = 128
 LOOKERS = 32  # streams at once
 ENDPOINTS: tuple[Endpoint, ...] = (*WATCH_ENDPOINTS, *ACCOUNT_ENDPOINTS, *VENUE_ENDPOINTS)
 STREAM_PATH = "/admin/v1/pipeline/stream"
@@ -47,8 +48,12 @@ class Server:
         self._office = office
         self._port = context.port_base + PORTS["admin"]
         gateway = context.port_base + PORTS["gateway"]
+        self._scheme = scheme(context.settings.gateway)
+        self._tls = server_tls(context.settings.gateway)
         # Pages of this host that may ask: a foreign one that somebody has open beside can't.
-        self._origins = {f"http://{host}:{port}" for host in (HOST, "localhost") for port in (gateway, self._port)}
+        self._origins = {
+            f"{self._scheme}://{host}:{port}" for host in (HOST, "localhost") for port in (gateway, self._port)
+        }
         self._hosts = {f"{host}:{self._port}" for host in (HOST, "localhost")}
         self._life = Life(office)
         self._lookers = 0
@@ -60,23 +65,20 @@ class Server:
         document = openapi(ENDPOINTS, self._office.is_demo)
         app.add_routes([web.get("/openapi.json", lambda request: _told(document))])
         about = {"name": self._office.memory, "demo": self._office.is_demo, "adminPort": self._port}
-        app.add_routes(file_routes({"/": "admin.html"}, about, self._port))
+        app.add_routes(file_routes({"/": "admin.html"}, about, self._port, self._scheme))
         app.add_routes([web.route(each.method, each.path, self._handler(each)) for each in ENDPOINTS])
-        app.add_routes([web.get(STREAM_PATH, self._stream), web.route("*", "/{path:.*}", _nothing_there)])
-        runner = web.AppRunner(
-            app, access_log=None, max_line_size=MAX_LINE, max_field_size=MAX_LINE, shutdown_timeout=DRAIN_S
-        )
-        await runner.setup()
+        app.add_routes([web.get(STREAM_PATH, self._stream), web.route("*", "/{path:.*}", _nowhere)])
+        door = Door(app, CONNECTIONS, CONNECTIONS, self._tls)
         finishing = asyncio.create_task(finish_all(self._office))
         looking = asyncio.create_task(self._look())
         try:
-            await web.TCPSite(runner, HOST, self._port).start()
+            await door.open(HOST, self._port)
             await self._life.watch()
         finally:
             self._office.beat(CursorState.STOPPING)
             finishing.cancel()
             looking.cancel()
-            await runner.cleanup()
+            await door.close()
             self._office.stop()
 
     async def _look(self) -> None:
@@ -92,7 +94,7 @@ class Server:
         """Refuse what a foreign page sends; answer the browser's question whether our own pages may ask."""
         origin = request.headers.get("Origin")
         if request.headers.get("Host") not in self._hosts or (origin is not None and origin not in self._origins):
-            return _json({"code": -2015, "msg": "not from there"}, HTTPStatus.FORBIDDEN)
+            return json_response({"code": -2015, "msg": "not from there"}, HTTPStatus.FORBIDDEN)
         if request.method == "OPTIONS":
             answer: web.StreamResponse = web.Response(status=HTTPStatus.NO_CONTENT)
         else:
@@ -119,18 +121,18 @@ class Server:
     def _handler(self, endpoint: Endpoint) -> Any:
         async def handle(request: web.Request) -> web.StreamResponse:
             try:
-                return _json(await self._answer(endpoint, request))
+                return json_response(await self._answer(endpoint, request))
             except ApiError as error:
-                return _json(error.to_dict(), error.status)
+                return json_response(error.to_dict(), error.status)
             except AWAY as error:
                 log.warning("%s %s: %s: %s", endpoint.method, endpoint.path, type(error).__name__, error)
-                return _json(internal().to_dict(), internal().status)
+                return json_response(internal().to_dict(), internal().status)
 
         return handle
 
     async def _answer(self, endpoint: Endpoint, request: web.Request) -> Any:
         query = request.raw_path.partition("?")[2]
-        body = (await request.read()).decode("utf-8", "surrogateescape") if request.can_read_body else ""
+        body = await body_of(request)
         fields = read_fields(query, "")
         key = self._authorize(request, endpoint.in_demo, query, body, fields)
         try:
@@ -157,7 +159,7 @@ class Server:
             if self._lookers >= LOOKERS:
                 raise unavailable(-1008, f"{LOOKERS} are looking on already")
         except ApiError as error:
-            return _json(error.to_dict(), error.status)
+            return json_response(error.to_dict(), error.status)
         headers = {"Content-Type": "application/x-ndjson", "Cache-Control": "no-store", **request["cors"]}
         answer = web.StreamResponse(headers=headers)
         await answer.prepare(request)
@@ -178,15 +180,11 @@ class Server:
 
 
 async def _told(found: Any) -> web.StreamResponse:
-    return _json(found)
+    return json_response(found)
 
 
-def _json(found: Any, status: int = HTTPStatus.OK) -> web.Response:
-    return web.Response(body=orjson.dumps(found), status=int(status), content_type="application/json")
-
-
-async def _nothing_there(request: web.Request) -> web.StreamResponse:
-    return _json({"code": UNKNOWN, "msg": "There is nothing at this path."}, HTTPStatus.NOT_FOUND)
+async def _nowhere(request: web.Request) -> web.StreamResponse:
+    return nothing_there()
 
 
 async def run(context: Any, name: str) -> None:

@@ -10,8 +10,8 @@ from config.errors import ConfigError
 from ops.output import print_json
 
 # What this version measures, by name.
-NAMES = ("core", "ring", "hop", "latency", "recovery", "attacks", "standby", "scale", "sinks")
-ASKED_FOR = ("sinks",)  # these only by name: they need outside servers
+NAMES = ("core", "ring", "hop", "latency", "recovery", "attacks", "standby", "scale", "sinks", "flood")
+ASKED_FOR = ("sinks", "flood")  # these only by name: they need outside servers, or the gateway
 # Tables of `core`.
 PARTS = ("yardstick", "flows", "standing", "starting", "budget")
 

@@ -36,6 +36,8 @@ def test_the_users_file_is_laid_over_the_profile(tmp_path: Path) -> None:
         ("[ring]\nlanes = 2\n", "ring.lanes"),
         ("[ring]\nlane_capacity = 2\n", "ring.lane_capacity"),
         ("[consumers]\nmap_gb = 100000000\n", "consumers.map_gb"),
+        ('[gateway]\ntls_key = "k.pem"\n', "gateway.tls_certificate"),
+        ('[gateway]\ntls_certificate = "c.pem"\n', "gateway.tls_key"),
         ("[risk]\nmax_open_orders = -1\n", "risk.max_open_orders"),
         ('[[sink]]\nname = "a"\nkind = "fax"\nurl = "x"\n', "sink[0].kind"),
         ('[[sink]]\nname = "A b"\nkind = "redis"\nurl = "x"\n', "sink[0].name"),
