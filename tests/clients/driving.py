@@ -28,8 +28,8 @@ class Outcome:
     book: dict[str, dict[str, str]]
 
 
-def drive(client: str, running: Pipeline, market: Market, account: int, folder: Path) -> Outcome:
-    """Fund the account, make it a key, run the driver in a moving market, to its end."""
+def drive(client: str, running: Pipeline, market: Market, account: int, folder: Path, **more: Any) -> Outcome:
+    """Fund the account, make it a key, run the driver in a moving market, to its end. more: that the driver is told."""
     deposits = [
         {"op": "deposit", "account": account, "asset": asset, "amount": amount, "client_id": number}
         for number, (asset, amount) in enumerate(FUNDS.items(), 1)
@@ -38,7 +38,7 @@ def drive(client: str, running: Pipeline, market: Market, account: int, folder: 
     key, secret = create_key(running.data, account, ["read", "trade"], [])
     asking = Client(gateway_port(running), key.key, secret)
     eventually(lambda: asking.signed("GET", "/api/v3/rateLimit/order").status == 200, "the key is known")
-    given = {"port": gateway_port(running), "key": key.key, "secret": secret}
+    given = {"port": gateway_port(running), "key": key.key, "secret": secret} | more
     market.begin()
     try:
         return _run(client, running, market, account, given, folder)
