@@ -1,6 +1,7 @@
 """Runs a client's driver against a running pipeline's gateway, and answers what the driver asks meanwhile."""
 
 import json
+import os
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,8 +53,9 @@ def _run(client: str, running: Pipeline, market: Market, account: int, given: di
     book: dict[str, dict[str, str]] = {}
     with log.open("w") as errors:
         driver = subprocess.Popen(
-            command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, text=True
-        )
+            command, cwd=folder, env=os.environ | {"PYTHONPATH": str(ROOT)}, stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE, stderr=errors, text=True,
+        )  # fmt: skip
     assert driver.stdin is not None and driver.stdout is not None
     try:
         for line in driver.stdout:
