@@ -51,27 +51,30 @@ def _run(client: str, running: Pipeline, market: Market, account: int, given: di
     command = [str(python(client)), "-m", f"tests.clients.drive_{client}", json.dumps(given)]
     log = folder / f"{client}.log"
     book: dict[str, dict[str, str]] = {}
-    with log.open("w") as errors:
+    with log.open("w") as said:
         driver = subprocess.Popen(
             command, cwd=folder, env=os.environ | {"PYTHONPATH": str(ROOT)}, stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE, stderr=errors, text=True,
+            stdout=subprocess.PIPE, stderr=said, text=True,
         )  # fmt: skip
-    assert driver.stdin is not None and driver.stdout is not None
-    try:
-        for line in driver.stdout:
-            told = json.loads(line) if line.startswith("{") else {}
-            if told.get("want") == "quiet":
-                market.stop()
-                depth = queried(running, "depth", SYMBOL)
-                book = {side: dict(depth[side]) for side in ("bids", "asks")}
-                driver.stdin.write(json.dumps(book) + "\n")
-                driver.stdin.flush()
-            elif "calls" in told:
-                driver.wait(DRIVER_S)
-                return Outcome(client, account, told["calls"], told["errors"], book)
-    finally:
-        driver.kill()
-        driver.wait()
-        driver.stdin.close()
-        driver.stdout.close()
+        assert driver.stdin is not None and driver.stdout is not None
+        try:
+            for line in driver.stdout:
+                told = json.loads(line) if line.startswith("{") else {}
+                if told.get("want") == "quiet":
+                    market.stop()
+                    depth = queried(running, "depth", SYMBOL)
+                    book = {side: dict(depth[side]) for side in ("bids", "asks")}
+                    driver.stdin.write(json.dumps(book) + "\n")
+                    driver.stdin.flush()
+                elif "calls" in told:
+                    driver.wait(DRIVER_S)
+                    return Outcome(client, account, told["calls"], told["errors"], book)
+                else:  # what the client itself prints
+                    said.write(line)
+                    said.flush()
+        finally:
+            driver.kill()
+            driver.wait()
+            driver.stdin.close()
+            driver.stdout.close()
     raise AssertionError(f"{client} ended with {driver.returncode} and told nothing: {log.read_text()[-3000:]}")

@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-PATIENCE_S = 60.0
+PATIENCE_S = 30.0
 
 
 @dataclass
