@@ -59,14 +59,14 @@ class StreamClient:
         """Prints are missing, and can't be told any more."""
         self.socket.drop(OVERLOADED, "The gateway fell behind: trades are missing. Connect again.")
 
-    def begin(self, streams: list[Stream]) -> None:
-        """Once it is open: what its address asks for."""
+    def begin(self, streams: list[Stream], tokens: list[str]) -> None:
+        """Once it is open: what its address asks for. tokens: listen keys."""
         self.subscribe(streams)
-        if self._token:
-            try:
-                self._hear(self._token)
-            except ApiError as error:
-                self.socket.drop(OVERLOADED, str(error))
+        try:
+            for token in tokens:
+                self._hear(token)
+        except ApiError as error:
+            self.socket.drop(OVERLOADED, str(error))
 
     def subscribe(self, streams: list[Stream]) -> None:
         """More streams; those that it has already stay."""
@@ -224,12 +224,12 @@ async def raw_streams(gateway: "Gateway", request: web.Request) -> web.StreamRes
     if _LISTEN_KEY.fullmatch(names) is not None:
         if not _is_listen_key(gateway, names):
             raise ApiError(INVALID_LISTEN_KEY, "This listenKey does not exist.")
-        return await _serve(gateway, request, "", combined=False, token=names)
+        return await _serve(gateway, request, names, combined=False, token=names)
     return await _serve(gateway, request, names, combined=False)
 
 
 async def combined_streams(gateway: "Gateway", request: web.Request) -> web.StreamResponse:
-    """GET /stream?streams=NAME/NAME…"""
+    """GET /stream?streams=NAME/NAME…, listen keys among them."""
     return await _serve(gateway, request, request.query.get("streams", ""), combined=True)
 
 
@@ -238,10 +238,12 @@ async def _serve(
 ) -> web.StreamResponse:
     """A name that means nothing is passed over: clients put words of their own into the path."""
     gateway.sockets.admit(request.remote or "")
-    found = [gateway.hub.stream(name) for name in dict.fromkeys(names.split("/"))]
-    streams = [stream for stream in found if stream is not None][:MOST_STREAMS]
+    named = list(dict.fromkeys(names.split("/")))
+    tokens = [name for name in named if _is_listen_key(gateway, name)]
+    found = [gateway.hub.stream(name) for name in named]
+    streams = [stream for stream in found if stream is not None][: MOST_STREAMS - len(tokens)]
     client = StreamClient(gateway, request, combined, token)
-    return await client.socket.serve(lambda socket: client.begin(streams))
+    return await client.socket.serve(lambda socket: client.begin(streams, tokens))
 
 
 STREAM_SOCKETS = {"/ws": raw_streams, "/ws/{stream:.*}": raw_streams, "/stream": combined_streams}

@@ -15,14 +15,14 @@ weight_per_minute = 60000
 """
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
     with pipeline(tmp_path_factory.mktemp("clients"), config=CONFIG, web=True) as made:
         made.up()
         yield made
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def market(running: Pipeline) -> Iterator[Market]:
     seed = random.SystemRandom().randrange(1 << 32)
     print(f"seed {seed}")

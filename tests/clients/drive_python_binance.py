@@ -106,7 +106,7 @@ async def user_data(client: AsyncClient, sockets: BinanceSocketManager) -> dict[
         )
         bought = await client.ws_create_order(symbol=SYMBOL, side="BUY", type="MARKET", quantity="0.01")
         cancelled = await client.ws_cancel_order(symbol=SYMBOL, orderId=placed["orderId"])
-        while not any(message.get("x") == "CANCELED" for message in messages):
+        while not any(message.get("x") == "CANCELED" for message in messages[:-1]):  # and the balances after it
             messages.append(await stream.recv())
     return {"placed": placed, "bought": bought, "cancelled": cancelled, "messages": messages}
 

@@ -1,6 +1,6 @@
 """What a driver uses in its client's environment, without any package: what it was given, and what it tells.
 
-A driver reads one JSON object from its first argument (port, key, secret) and prints one JSON object a line: what it
+A driver reads one JSON object from its first argument (what `Told` has) and prints one JSON object a line: what it
 wants of the test (`want`), at the end what it called and got (`calls`).
 """
 
@@ -18,11 +18,16 @@ PATIENCE_S = 60.0
 
 @dataclass
 class Told:
-    """Each call by a name: what it was given back, or what was raised."""
+    """Each call by a name: what it was given back, or what was raised.
+
+    wss_port, certificate: of a TLS front, for who takes `wss://` only.
+    """
 
     port: int
     key: str
     secret: str
+    wss_port: int = 0
+    certificate: str = ""
     calls: dict[str, Any] = field(default_factory=dict)
     errors: dict[str, str] = field(default_factory=dict)
 
@@ -78,12 +83,12 @@ def quiet_market() -> Any:
     return json.loads(sys.stdin.readline())
 
 
-def until(condition: Callable[[], Any], what: str) -> Any:
+def until(condition: Callable[[], Any], what: str, patience_s: float = PATIENCE_S) -> Any:
     """What the condition gives once it is true."""
-    deadline = time.monotonic() + PATIENCE_S
+    deadline = time.monotonic() + patience_s
     while not (found := condition()):
         if time.monotonic() > deadline:
-            raise TimeoutError(f"not within {PATIENCE_S:g} s: {what}")
+            raise TimeoutError(f"not within {patience_s:g} s: {what}")
         time.sleep(0.02)
     return found
 

@@ -48,6 +48,10 @@ def check(running: Pipeline, order: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
+def test_every_call_is_answered(outcome: Outcome) -> None:
+    assert outcome.errors == {}
+
+
 def test_markets_and_market_data_are_there(outcome: Outcome) -> None:
     calls = outcome.calls
     market = calls["load_markets"]["BTC/USDT"]
@@ -103,6 +107,28 @@ def test_histories_are_the_engines(running: Pipeline, outcome: Outcome) -> None:
     assert trades.keys() == {calls[name]["id"] for name in FILLED}
     for number, fills in trades.items():
         check_fills(engines_order(running, number), fills)
+
+
+def test_what_is_refused_is_raised_as_what_it_is(outcome: Outcome) -> None:
+    told = {name: call for name, call in outcome.calls.items() if isinstance(call, dict)}
+    refusals = {name: call["raised"] for name, call in told.items() if "raised" in call}
+    assert refusals == {
+        "an order without funds": "InsufficientFunds",
+        "an order that nobody knows": "OrderNotFound",
+        "post only that would take": "OrderImmediatelyFillable",
+    }
+
+
+def test_the_account_is_watched(running: Pipeline, outcome: Outcome) -> None:
+    calls = outcome.calls
+    orders = [order for heard in calls["watch_orders"]["heard"] for order in heard]
+    assert calls["watch_orders"]["bought"] in {order["id"] for order in orders}
+    trades = [trade for heard in calls["watch_my_trades"]["heard"] for trade in heard]
+    assert calls["watch_my_trades"]["bought"] in {trade["order"] for trade in trades}
+    assert {"BTC", "USDT"} <= set(calls["watch_balance"]["heard"][-1]["total"])
+    by_socket = calls["create_order_ws"]
+    assert (by_socket["fetched"]["status"], by_socket["cancelled"]["status"]) == ("open", "canceled")
+    check(running, by_socket["cancelled"])
 
 
 def test_balances_are_the_engines(running: Pipeline, outcome: Outcome) -> None:

@@ -1,10 +1,11 @@
 """python-binance as it is trades here: whatever it was told is what the engine says."""
 
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
-from tests.clients.agreement import check_fills, check_order, engines_order, fills_by_order
+from tests.clients.agreement import check_balances, check_fills, check_order, engines_order, fills_by_order
 from tests.clients.driving import Outcome, drive
 from tests.clients.installed import missing
 from tests.clients.market import Market
@@ -75,6 +76,22 @@ def test_what_is_refused_is_raised_with_binances_codes(outcome: Outcome) -> None
     refusals = [outcome.calls[name] for name in ("an order without funds", "a price between ticks")]
     assert [refusal["raised"] for refusal in refusals] == ["BinanceAPIException"] * 2
     assert ["-2010" in refusals[0]["text"], "-1013" in refusals[1]["text"]] == [True, True]
+
+
+def test_user_data_is_what_happened(running: Pipeline, outcome: Outcome) -> None:
+    told = outcome.calls["user_socket"]
+    check_order(running, ACCOUNT, told["bought"])
+    reports = [message for message in told["messages"] if message["e"] == "executionReport"]
+    of_placed = [report["x"] for report in reports if report["i"] == told["placed"]["orderId"]]
+    assert of_placed == ["NEW", "CANCELED"]
+    traded = [report for report in reports if report["x"] == "TRADE"]
+    assert {report["i"] for report in traded} == {told["bought"]["orderId"]}
+    check_fills(engines_order(running, told["bought"]["orderId"]), [(r["L"], r["l"], r["n"]) for r in traded])
+    last: dict[str, tuple[Any, Any]] = {}
+    for message in told["messages"]:
+        if message["e"] == "outboundAccountPosition":
+            last.update({row["a"]: (row["f"], row["l"]) for row in message["B"]})
+    check_balances(running, ACCOUNT, last)
 
 
 def test_the_depth_cache_is_the_engines_book(outcome: Outcome) -> None:

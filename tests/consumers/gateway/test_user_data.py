@@ -326,3 +326,31 @@ def test_a_listen_key_is_a_stream_among_those_of_the_market(owner: Client) -> No
     assert expired["data"]["listenKey"] == expired["stream"] == report["stream"]
     assert left["result"] == ["ethusdt@bookTicker"]
     assert refused["error"]["code"] == 2
+
+
+def test_a_connection_may_ask_for_a_listen_key_in_its_address(owner: Client) -> None:
+    """As nautilus_trader does, alone or among streams of the market; told combined or not, as the address says."""
+
+    async def act() -> None:
+        token = owner.ask("POST", "/api/v3/userDataStream").body["listenKey"]
+        addresses = (
+            f"stream?streams={token}",
+            f"stream?streams=ethusdt@bookTicker/{token}",
+            f"ws/ethusdt@trade/{token}",
+        )
+        async with aiohttp.ClientSession() as session:
+            sockets = [await session.ws_connect(f"http://127.0.0.1:{owner.port}/{each}") for each in addresses]
+            for socket in sockets:  # so that each is surely served
+                await socket.send_json({"method": "LIST_SUBSCRIPTIONS", "id": 1})
+                assert token in json.loads((await socket.receive()).data)["result"]
+            placed = await asyncio.to_thread(place, owner, "SELL", quantity="1", price="70000")
+            for socket, combined in zip(sockets, (True, True, False), strict=True):
+                async with asyncio.timeout(PATIENCE_S):
+                    told = {}
+                    while told.get("e") != "executionReport":
+                        found = json.loads((await socket.receive()).data)
+                        told = found.get("data", {}) if combined else found
+                assert told["i"] == placed["orderId"]
+                assert not combined or found["stream"] == token
+
+    asyncio.run(act())
