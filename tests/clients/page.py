@@ -28,6 +28,7 @@ How each is pointed here:
 | binance-sdk-spot | `base_path`, `stream_url` |
 | ccxt, ccxt.pro | the hosts in `urls['api']`; `fetchCurrencies`, `fetchMargins` off, `fetchMarkets` of `spot` only |
 | cryptofeed | `websocket_endpoints`, `rest_endpoints`; it takes `wss://` only: TLS stands before the gateway |
+| freqtrade | `ccxt_config` of its configuration: as ccxt |
 | nautilus_trader | `base_url_http`, `base_url_ws` |
 """
 
