@@ -58,4 +58,4 @@ def _deposit(gateway: "Gateway", account: int, asset: Asset) -> Callable[[int], 
     return lambda number: decode_all(fields | {"client_id": number}, catalog)[0]
 
 
-DEMO_ENDPOINTS = (Endpoint("POST", "/demo/account", demo_account, PUBLIC, weight=WEIGHT),)
+DEMO_ENDPOINTS = (Endpoint("POST", "/demo/account", demo_account, PUBLIC, weight=WEIGHT, own_pages=True),)

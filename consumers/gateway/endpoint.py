@@ -22,7 +22,7 @@ class Endpoint:
 
     scope: PUBLIC; KEY, a key without a signature; else the scope that the signing key must have.
     weight: request weight, or what says it of the parameters. answer: what is sent back as JSON, or an awaitable of it;
-    raises ApiError. orders: new orders that it counts as.
+    raises ApiError. orders: new orders that it counts as. own_pages: a page that comes from elsewhere is refused.
     """
 
     method: str
@@ -31,6 +31,7 @@ class Endpoint:
     scope: str = PUBLIC
     weight: int | Callable[[Params], int] = 1
     orders: int = 0
+    own_pages: bool = False
 
     def weight_of(self, params: Params) -> int:
         """What this request weighs."""

@@ -14,7 +14,7 @@ from consumers.gateway.endpoint import PUBLIC, Endpoint
 from consumers.gateway.errors import ApiError, internal
 from consumers.gateway.gateway import Gateway
 from consumers.gateway.params import Params
-from consumers.gateway.plain_http import body_of, json_response, nothing_there
+from consumers.gateway.plain_http import body_of, json_response, nothing_there, refuse_foreign_page
 from consumers.gateway.signing import KEY_HEADER, authorize, read_fields
 from consumers.journal.format import JournalError
 from consumers.store import StoreError
@@ -75,6 +75,8 @@ async def _answer(
     params = Params(read_fields(query, body))
     used = gateway.limits.spend(address, endpoint.weight_of(params), now_ms / 1000)
     headers["X-MBX-USED-WEIGHT"] = headers["X-MBX-USED-WEIGHT-1M"] = str(used)
+    if endpoint.own_pages:
+        refuse_foreign_page(request)
     if endpoint.scope == PUBLIC:
         caller = Caller(address)
     else:

@@ -7,10 +7,11 @@ from typing import Any
 import orjson
 from aiohttp import web
 
-from consumers.gateway.errors import INVALID_MESSAGE, TIMEOUT, UNKNOWN, ApiError
+from consumers.gateway.errors import INVALID_MESSAGE, REJECTED_KEY, TIMEOUT, UNKNOWN, ApiError
 
 MAX_BODY = 64 << 10
 BODY_S = 10.0  # for a body to come
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 async def body_of(request: web.Request) -> str:
@@ -31,6 +32,17 @@ async def body_of(request: web.Request) -> str:
         ) from None
     except (web.RequestPayloadError, ConnectionError) as error:
         raise ApiError(INVALID_MESSAGE, f"The body can't be read: {type(error).__name__}") from None
+
+
+def refuse_foreign_page(request: web.Request) -> None:
+    """What asks for no key answers programs and our own pages: not one that somebody has open beside. Raises ApiError.
+
+    A foreign page can give its own host our address, so the host that it asks for has to be ours, too.
+    """
+    origin = request.headers.get("Origin")
+    ours = f"{request.scheme}://{request.host}"
+    if request.url.host not in LOOPBACK or (origin is not None and origin != ours):
+        raise ApiError(REJECTED_KEY, "Not from there.", HTTPStatus.FORBIDDEN)
 
 
 def json_response(found: Any, status: int = HTTPStatus.OK, headers: dict[str, str] | None = None) -> web.Response:

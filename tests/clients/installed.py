@@ -15,9 +15,9 @@ def requirements(client: str) -> dict[str, str]:
     return dict(line.split("==", 1) for line in lines)
 
 
-def python(client: str) -> Path:
-    """The interpreter that has this client. Raises CannotBuild where it can't be fetched."""
-    recipe = RECIPES / f"{client}.txt"
+def python(client: str, recipes: Path = RECIPES) -> Path:
+    """The interpreter that has this client, or another tool of which `recipes` has the packages. Raises CannotBuild."""
+    recipe = recipes / f"{client}.txt"
 
     def build(folder: Path) -> None:
         run(sys.executable, "-m", "venv", "--without-pip", "environment", cwd=folder)
@@ -28,10 +28,10 @@ def python(client: str) -> Path:
     return built(client, named, build, CACHE) / "environment" / "bin" / "python"
 
 
-def missing(client: str) -> str:
+def missing(client: str, recipes: Path = RECIPES) -> str:
     """Why it can't be had here; "" where it can."""
     try:
-        python(client)
+        python(client, recipes)
     except CannotBuild as why:
         return f"{client} can't be had: {why}"
     return ""

@@ -112,6 +112,19 @@ def test_whoever_asks_a_demo_has_a_funded_account_that_trades(running: Pipeline)
     assert running.report("reconcile")["ok"]
 
 
+def test_a_foreign_page_gets_no_account(running: Pipeline) -> None:
+    port = gateway_port(running)
+    for headers in (
+        {"Origin": "http://elsewhere.example"},
+        {"Origin": "null"},
+        {"Origin": f"http://127.0.0.1:{port + 1}"},
+        {"Host": f"elsewhere.example:{port}", "Origin": f"http://elsewhere.example:{port}"},
+    ):
+        refused = Client(port).ask("POST", "/demo/account", headers=headers)
+        assert (refused.status, refused.code) == (403, -2015), headers
+    assert Client(port).ask("POST", "/demo/account", headers={"Origin": f"http://127.0.0.1:{port}"}).status == 200
+
+
 def test_a_demo_is_refused_where_others_could_reach_it() -> None:
     with pytest.raises(ConfigError, match="gateway.demo"):
         refuse_what_is_missing(Settings(gateway=GatewaySettings(host="0.0.0.0", demo=True)))

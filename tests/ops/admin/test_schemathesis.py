@@ -5,6 +5,7 @@ import random
 import subprocess
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,13 +15,14 @@ from tests.clients.installed import missing, python
 from tests.ops.admin.test_admin_api import Admin
 from tests.pipeline import ROOT, Pipeline, eventually, pipeline
 
+RECIPES = Path(__file__).parent
 EXAMPLES, LONG_EXAMPLES = 12, 3000
 DRIVER_S = 3600
 
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
-    if why := missing("schemathesis"):
+    if why := missing("schemathesis", RECIPES):
         pytest.skip(why)
     with pipeline(tmp_path_factory.mktemp("schemathesis"), web=True) as made:
         made.up()
@@ -39,7 +41,7 @@ def driven(running: Pipeline, admin: Admin, examples: int) -> None:
     seed = random.SystemRandom().randrange(1 << 32)
     print(f"seed {seed}")
     asked = {"port": admin.port, "key": admin.client.key, "secret": admin.client.secret, "seed": seed}
-    command = [str(python("schemathesis")), "-m", "tests.ops.admin.drive_schemathesis"]
+    command = [str(python("schemathesis", RECIPES)), "-m", "tests.ops.admin.drive_schemathesis"]
     pid = running.pid("admin")
     done = subprocess.run(
         [*command, json.dumps({**asked, "examples": examples})],
