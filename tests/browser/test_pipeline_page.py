@@ -41,8 +41,8 @@ def test_a_click_on_a_trade_follows_it_through_all_nine_steps(running: Pipeline,
     page = open_page("/pipeline").page
     page.click("#trades tr[data-seq]", timeout=PATIENCE_MS)
     page.wait_for_selector("#trace[open]")
-    assert page.locator("#trace .step-of").count() == 9
     shows(page, "#trace", "clearing and settlement")
+    assert page.locator("#trace .step-of").count() == 9
     page.keyboard.press("Escape")
     assert not page.is_visible("#trace")
 

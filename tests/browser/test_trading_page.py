@@ -59,7 +59,7 @@ def held(page: "Page", asset: str) -> tuple[Decimal, Decimal]:
 def test_an_order_by_hand_fills_and_moves_the_balance(running: Pipeline, open_page: Any) -> None:
     page = open_page().page
     number = sign_in(page)
-    assert held(page, "BTC") == (10, 0)
+    eventually(lambda: held(page, "BTC") == (10, 0), "the demo's money")
     order(page, "buy", "LIMIT", price="50100", quantity="0.02")
     shows(page, "#fills-count", "1")
     page.click("#tab-fills")
@@ -170,7 +170,7 @@ def test_a_key_that_is_pasted_signs_in_for_this_tab_alone(running: Pipeline, ope
     page.fill("#secret", made["secret"])
     page.click("#sign-in-form button.primary")
     shows(page, "#sign", "Account 7")
-    assert int(text(page, "#orders-count")) > 30
+    page.wait_for_function("() => Number(document.querySelector('#orders-count').innerText) > 30", timeout=PATIENCE_MS)
     assert page.evaluate("JSON.stringify(localStorage)").find(made["secret"]) == -1
     other = opened.context.new_page()
     other.goto(opened.address)

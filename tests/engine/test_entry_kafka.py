@@ -120,7 +120,7 @@ def test_a_topic_that_is_not_there_or_has_more_partitions_is_away_and_says_so(
             pipe.up()
             log = pipe.data / "logs" / "entry-kafka.log"
             eventually(lambda log=log, said=said: said in log.read_text(), said)
-            assert pipe.report("status")["consumers"]["entry-kafka"]["state"] == "away"
+            eventually(lambda pipe=pipe: pipe.report("status")["consumers"]["entry-kafka"]["state"] == "away", "away")
 
 
 def test_a_pair_is_found_for_every_count_that_a_crash_can_go_back_to(tmp_path: Path) -> None:
