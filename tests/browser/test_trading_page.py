@@ -52,6 +52,8 @@ def held(page: "Page", asset: str) -> tuple[Decimal, Decimal]:
     """(free, in orders) as the table of balances shows them."""
     page.click("#tab-balances")
     cells = page.locator(f"#balances tr[data-id={asset}] td").all_inner_texts()
+    if not cells:
+        return Decimal(0), Decimal(0)
     free, locked = (Decimal(each.replace(",", "").replace("–", "0")) for each in cells[1:])
     return free, locked
 
