@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking")
 MAKER = 7
 WIDE, NARROW = {"width": 1280, "height": 800}, {"width": 390, "height": 844}
+# A page asks for much when it is opened, and many are within a minute, all from one address.
+CONFIG = "[gateway]\ndemo = true\nweight_per_minute = 1000000\n"
 
 
 @pytest.fixture(scope="session")
@@ -34,7 +36,7 @@ def browser() -> Iterator["Browser"]:
 @pytest.fixture(scope="package")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
     """A demo pipeline in which account 7 has orders on both sides of 50 000, and has traded."""
-    with pipeline(tmp_path_factory.mktemp("browser"), config="[gateway]\ndemo = true\n", web=True) as made:
+    with pipeline(tmp_path_factory.mktemp("browser"), config=CONFIG, web=True) as made:
         made.up()
         commands: list[dict[str, Any]] = [
             {"op": "deposit", "account": account, "asset": asset, "amount": "100000", "client_id": number}
