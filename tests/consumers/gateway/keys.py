@@ -7,6 +7,8 @@ from config.api_keys import create_key
 from tests.consumers.gateway.asking import Client, gateway_port
 from tests.pipeline import Pipeline, eventually
 
+OWNER, OTHER = 7, 8  # accounts of most modules' pipelines
+
 
 def client_of(running: Pipeline, account: int, scopes: str = "read,trade", addresses: Sequence[str] = ()) -> Client:
     """A client with a new key, once the gateway knows it (one that may read, from here)."""

@@ -17,10 +17,9 @@ from client.python.entry_client import EntryClient
 from config.api_keys import revoke_key
 from ringbuf.codes import Side
 from tests.consumers.gateway.asking import Answer, Client, gateway_port, queried
-from tests.consumers.gateway.keys import client_of, fund
+from tests.consumers.gateway.keys import OTHER, OWNER, client_of, fund
 from tests.pipeline import Pipeline, eventually, pipeline
 
-OWNER, OTHER = 7, 8
 PATIENCE_S = 60.0
 # Rings that a flow goes round in a moment.
 CONFIG = """
@@ -40,16 +39,6 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
         made.up()
         fund(made, OWNER, OTHER)
         yield made
-
-
-@pytest.fixture(scope="module")
-def owner(running: Pipeline) -> Client:
-    return client_of(running, OWNER)
-
-
-@pytest.fixture(scope="module")
-def other(running: Pipeline) -> Client:
-    return client_of(running, OTHER)
 
 
 class Heard:

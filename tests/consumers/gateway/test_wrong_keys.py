@@ -17,11 +17,10 @@ from config.api_keys import SCOPES
 from consumers.gateway.endpoint import KEY, PUBLIC, READ, TRADE
 from consumers.gateway.ws_methods import ENDPOINTS, METHODS
 from tests.consumers.gateway.asking import Client
-from tests.consumers.gateway.keys import client_of, fund
+from tests.consumers.gateway.keys import OTHER, OWNER, client_of, fund
 from tests.consumers.gateway.sockets import Talk, run, talk
 from tests.pipeline import Pipeline, eventually, pipeline
 
-OWNER, OTHER = 7, 8
 PRIVATE = [each for each in ENDPOINTS if each.scope != PUBLIC]
 OWN_METHODS = ("session.logon", "userDataStream.subscribe.signature")  # that bring a key with them
 WRONG = ("none", "no key", "unknown", "revoked", "from elsewhere", "without the scope", "wrong secret",
@@ -37,16 +36,6 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
         made.up()
         fund(made, OWNER, OTHER)
         yield made
-
-
-@pytest.fixture(scope="module")
-def owner(running: Pipeline) -> Client:
-    return client_of(running, OWNER)
-
-
-@pytest.fixture(scope="module")
-def other(running: Pipeline) -> Client:
-    return client_of(running, OTHER)
 
 
 @pytest.fixture(scope="module")

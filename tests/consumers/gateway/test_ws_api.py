@@ -11,11 +11,10 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from tests.consumers.gateway.asking import Client, gateway_port
-from tests.consumers.gateway.keys import client_of, fund
+from tests.consumers.gateway.keys import OTHER, OWNER, client_of, fund
 from tests.consumers.gateway.sockets import Talk, run, talk
 from tests.pipeline import Pipeline, eventually, pipeline
 
-OWNER, OTHER = 7, 8
 PATH = "/ws-api/v3"
 
 
@@ -26,16 +25,6 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
         made.up()
         fund(made, OWNER, OTHER)
         yield made
-
-
-@pytest.fixture(scope="module")
-def owner(running: Pipeline) -> Client:
-    return client_of(running, OWNER)
-
-
-@pytest.fixture(scope="module")
-def other(running: Pipeline) -> Client:
-    return client_of(running, OTHER)
 
 
 @pytest.fixture(scope="module")
