@@ -4,46 +4,16 @@ import json
 import os
 import signal
 from collections.abc import Iterator
-from http.client import HTTPConnection
 from typing import Any
 
 import pytest
 
 from ops.admin.server import ENDPOINTS
 from tests.consumers.gateway.asking import Answer, Client
+from tests.ops.admin.asking import Admin, ask
 from tests.pipeline import Pipeline, eventually, pipeline
 
 RICH, POOR = 7, 8
-
-
-class Admin:
-    """One key at the admin API."""
-
-    def __init__(self, running: Pipeline, scopes: str = "admin", *more: str) -> None:
-        made = running.report("key", "create", "--account", "0", "--scopes", scopes, *more)
-        self.port = running.base + 11
-        self.client = Client(self.port, made["key"], made["secret"])
-
-    def ask(self, method: str, path: str, body: dict[str, Any] | None = None, **query: Any) -> Answer:
-        return ask(self.client, method, path, body, **query)
-
-
-def ask(client: Client, method: str, path: str, body: dict[str, Any] | None = None, **query: Any) -> Answer:
-    """Signed over the query string and the JSON body, as they are sent."""
-    import time
-    from urllib.parse import urlencode
-
-    text = json.dumps(body) if body is not None else ""
-    signed = urlencode({**query, "timestamp": time.time_ns() // 1_000_000})
-    signed += "&" + urlencode({"signature": client.sign(signed + text)})
-    connection = HTTPConnection("127.0.0.1", client.port, timeout=30)
-    headers = {"X-MBX-APIKEY": client.key} | ({"Content-Type": "application/json"} if text else {})
-    try:
-        connection.request(method, f"/admin/v1{path}?{signed}", text or None, headers)
-        answer = connection.getresponse()
-        return Answer(answer.status, dict(answer.getheaders()), json.loads(answer.read()))
-    finally:
-        connection.close()
 
 
 @pytest.fixture(scope="module")
@@ -57,13 +27,6 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
         ]
         made.report("send", *map(json.dumps, deposits))
         yield made
-
-
-@pytest.fixture(scope="module")
-def admin(running: Pipeline) -> Admin:
-    made = Admin(running)
-    eventually(lambda: made.ask("GET", "/money").status == 200, "the key is known")
-    return made
 
 
 @pytest.fixture(scope="module")
@@ -231,10 +194,15 @@ def test_keys_are_made_shown_once_and_ended(running: Pipeline, admin: Admin) -> 
 
 def test_it_tells_what_the_pipeline_does(running: Pipeline, admin: Admin) -> None:
     settled = running.settled()
-    picture = ok(admin.ask("GET", "/pipeline"))
+
+    def newest() -> Any:  # it is drawn once a second at most, whoever asks
+        drawn = ok(admin.ask("GET", "/pipeline"))
+        return drawn if drawn["published"] == settled["published"] else None
+
+    picture = eventually(newest, "a picture of now")
     rows = {each["name"]: each for each in picture["processes"]}
     assert set(rows) == set(settled["processes"])
-    assert (picture["published"], picture["state"]) == (settled["published"], "running")
+    assert picture["state"] == "running"
     assert rows["balances"]["cursor"]["lag"] == 0 and rows["balances"]["latency"]["p50"] > 0
     money = ok(admin.ask("GET", "/money"))
     assert money["conserved"] and money["seq"] == settled["published"]

@@ -12,8 +12,8 @@ import pytest
 
 from ops.admin.server import ENDPOINTS
 from tests.clients.installed import missing, python
-from tests.ops.admin.test_admin_api import Admin
-from tests.pipeline import ROOT, Pipeline, eventually, pipeline
+from tests.ops.admin.asking import Admin
+from tests.pipeline import ROOT, Pipeline, pipeline
 
 RECIPES = Path(__file__).parent
 EXAMPLES, LONG_EXAMPLES = 12, 3000
@@ -28,13 +28,6 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
         made.up()
         made.report("send", json.dumps({"op": "deposit", "account": 1, "asset": "USDT", "amount": "9", "client_id": 1}))
         yield made
-
-
-@pytest.fixture(scope="module")
-def admin(running: Pipeline) -> Admin:
-    made = Admin(running)
-    eventually(lambda: made.ask("GET", "/money").status == 200, "the key is known")
-    return made
 
 
 def driven(running: Pipeline, admin: Admin, examples: int) -> None:
