@@ -16,8 +16,10 @@ The multipliers of the state's hashes (`engine.mixing`) go with it: a snapshot i
 """
 
 import hashlib
+import mmap
 import os
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields
 from functools import cache
 from pathlib import Path
@@ -33,6 +35,7 @@ from engine.views import state_digest
 MAGIC = b"MATCHSNP"
 VERSION = 2  # of this format, and of what the tables mean
 TEMPORARY = ".tmp"  # a file's ending while it is written
+FILLING = 2  # threads that fill an engine's tables: it is waited for
 WORD = np.dtype("<i8")
 POSITION = np.dtype("<u4")
 LIMIT_NAMES = tuple(field.name for field in fields(Limits))
@@ -242,27 +245,42 @@ def limits_in(path: Path) -> Limits:
     return Limits(**{name: int(header[name]) for name in LIMIT_NAMES})
 
 
-def _fill(state: State, header: np.void, sections: memoryview) -> None:
+class _Copy(NamedTuple):
+    """What goes where: `into[at] = source`."""
+
+    into: np.ndarray
+    at: np.ndarray | slice
+    source: np.ndarray
+
+    def make(self) -> None:
+        self.into[self.at] = self.source
+
+
+def _fill(state: State, header: np.void, sections: memoryview, threads: int) -> None:
     """Put the sections, whose checksum was good, into an empty state."""
-    at = 0
+    offset = 0
+    copies = []
 
     def take(dtype: np.dtype, count: int) -> np.ndarray:
-        nonlocal at
-        at += count * dtype.itemsize
-        return np.frombuffer(sections[at - count * dtype.itemsize : at], dtype)
+        nonlocal offset
+        offset += count * dtype.itemsize
+        return np.frombuffer(sections[offset - count * dtype.itemsize : offset], dtype)
 
     for name, table in TABLES.items():
-        count = int(header[f"{name}_records"])
+        count, plain = int(header[f"{name}_records"]), _plain(table.dtype)
         if name == "header":
             addresses = {table_name: state.record[table_name] for table_name in state.tables}
             state.header[:] = take(STATE, 1)
             for table_name, address in addresses.items():
                 state.record[table_name] = address
         elif table.used != "":
-            state.view(name, _plain(table.dtype), count)[:] = take(_plain(table.dtype), count)
+            copies.append(_Copy(state.view(name, plain, count), slice(None), take(plain, count)))
         else:
             positions = take(POSITION, count)
-            _whole_cells(state, name).view(_plain(table.dtype))[positions] = take(_plain(table.dtype), count)
+            copies.append(_Copy(_whole_cells(state, name).view(plain), positions, take(plain, count)))
+    copies.sort(key=lambda copy: copy.into.nbytes, reverse=True)  # the longest first: nobody waits for it at the end
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(_Copy.make, copies))
 
 
 def decode(
@@ -270,8 +288,8 @@ def decode(
 ) -> tuple[State, SnapshotInfo]:
     """A new state with these limits from a snapshot's bytes. Raises SnapshotError.
 
-    for_engine: with huge pages, and the state that came out is not hashed once more: the engine is waited for, its
-    replica proves it. The bytes' own hash is always checked.
+    for_engine: with huge pages, filled by several threads, and the state that came out is not hashed once more: the
+    engine is waited for, its replica proves it. The bytes' own hash is always checked.
     """
     view = memoryview(raw)
     header = _read_header(what, bytes(view[:HEADER_BYTES]))
@@ -284,12 +302,28 @@ def decode(
     if for_engine:
         state.use_huge_pages()  # now: what is already there stays in small ones
     state.view("lanes", WORD, MAX_LANES)[:] = header["lanes"]
-    _fill(state, header, view[HEADER_BYTES:])
+    _fill(state, header, view[HEADER_BYTES:], FILLING if for_engine else 1)
     if not for_engine:
         _expect(what, "state_hash", state_digest(state), header["state_hash"].decode())
     return state, _info(header)
 
 
+def _read(path: Path) -> memoryview:
+    """A file's bytes, in huge pages: most of the time a large one takes is that of its pages.
+
+    Read, not mapped: what a disk can't give is an OSError then, not the end of the process.
+    """
+    with open(path, "rb", buffering=0) as file:
+        size = os.fstat(file.fileno()).st_size
+        memory = mmap.mmap(-1, max(size, 1))
+        memory.madvise(mmap.MADV_HUGEPAGE)
+        view = memoryview(memory)[:size]
+        read = 0
+        while read < size and (got := file.readinto(view[read:])):
+            read += got
+    return view[:read]
+
+
 def load(path: Path, limits: Limits, for_engine: bool = False) -> tuple[State, SnapshotInfo]:
     """The state of a snapshot file and where its history stood, see `decode`. Raises SnapshotError, or OSError."""
-    return decode(path.read_bytes(), limits, path.name, for_engine)
+    return decode(_read(path), limits, path.name, for_engine)
