@@ -3,6 +3,8 @@
 # isort: off
 from ringbuf.jit import kernel
 
+import ctypes
+
 import numpy as np
 
 from ringbuf.atomics import load, load_u32, load_u8, store_u32
@@ -87,6 +89,12 @@ def fill_checksums(records: np.ndarray) -> None:
     """Write each record's crc; for what is made outside the engine (the publisher's own records, tests, tools)."""
     if len(records):
         _fill_checksums(_address(records), len(records))
+
+
+def fill_checksum(record: bytearray) -> None:
+    """Write the crc of one record's bytes: a seal's, once a block, where an array would take several times as long."""
+    assert len(record) == RECORD_SIZE
+    _fill_checksums(ctypes.addressof(ctypes.c_char.from_buffer(record)), 1)
 
 
 def what_is_wrong(record: np.ndarray, expected_seq: int) -> str:

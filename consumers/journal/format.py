@@ -172,9 +172,9 @@ def header_of(epoch: int, first_seq: int, blocks: int, chain: bytes) -> SegmentH
     return SegmentHeader.decode(draft.encode(), segment_name(first_seq))
 
 
-def seal_of(first_seq: int, epoch: int, chain: bytes) -> np.ndarray:
-    """The 128-byte seal (shape (1,), dtype SEAL) of a full block; its CRC still to be filled."""
-    return np.frombuffer(bytearray(_SEAL.pack(SEAL_MAGIC, first_seq, epoch, chain, b"", 0)), SEAL)
+def seal_of(first_seq: int, epoch: int, chain: bytes) -> bytearray:
+    """The 128-byte seal (SEAL) of a full block; its CRC still to be filled."""
+    return bytearray(_SEAL.pack(SEAL_MAGIC, first_seq, epoch, chain, b"", 0))
 
 
 def begin_block(chain: bytes) -> "blake3":

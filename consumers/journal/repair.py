@@ -5,7 +5,7 @@ import os
 import time
 from pathlib import Path
 
-from consumers.journal.checks import checksum
+from consumers.journal.checks import fill_checksum
 from consumers.journal.format import (
     BLOCK_BYTES,
     BLOCK_RECORDS,
@@ -136,9 +136,9 @@ def _seal(tail: Tail) -> None:
             if number not in tail.unsealed:
                 continue
             seal = seal_of(header.first_seq + number * BLOCK_RECORDS, header.epoch, chain)
-            seal["crc"] = checksum(seal)
+            fill_checksum(seal)
             file.seek(PAGE_SIZE + number * BLOCK_SIZE + BLOCK_BYTES)
-            file.write(seal.tobytes())
+            file.write(seal)
             log.warning("journal: %s block %d sealed anew", tail.path.name, number)
         file.flush()
         os.fdatasync(file.fileno())

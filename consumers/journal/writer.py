@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from consumers.journal.checks import checksum, good_prefix, what_is_wrong
+from consumers.journal.checks import fill_checksum, good_prefix, what_is_wrong
 from consumers.journal.format import (
     BLOCK_RECORDS,
     BLOCK_SIZE,
@@ -278,8 +278,8 @@ class JournalWriter:
         self._chain = self._digest.digest()
         self._digest = begin_block(self._chain)
         seal = seal_of(self.header.first_seq + number * BLOCK_RECORDS, self.epoch, self._chain)
-        seal["crc"] = checksum(seal)
-        return memoryview(seal.tobytes())
+        fill_checksum(seal)
+        return memoryview(seal)
 
     def _write_timing(self, timing: np.ndarray) -> None:
         rows = memoryview(np.ascontiguousarray(timing)).cast("B")
