@@ -5,7 +5,7 @@ from collections.abc import Generator
 
 import pytest
 
-# What needs outside servers (tests/servers), a browser or other toolchains: left out unless an option or a path asks.
+# What needs outside servers (tests/servers), a browser or other toolchains: left out unless `--servers` or a path asks.
 ON_SERVERS = (
     "tests/browser/",
     "tests/servers/",
@@ -23,9 +23,8 @@ LONGEST = ("tests/engine/test_bounds.py", "tests/e2e/", "tests/faults/", "tests/
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """--servers, --all."""
+    """--servers."""
     parser.addoption("--servers", action="store_true", help="only what needs outside servers")
-    parser.addoption("--all", action="store_true", help="that and the rest")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -34,7 +33,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     Where files run side by side, nobody waits at the end for one of them then.
     """
     asked = bool(config.getoption("servers"))
-    if asked or not (config.getoption("all") or any(str(given).startswith(ON_SERVERS) for given in config.args)):
+    if asked or not any(str(given).startswith(ON_SERVERS) for given in config.args):
         left_out = [item for item in items if item.nodeid.startswith(ON_SERVERS) != asked]
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if item.nodeid.startswith(ON_SERVERS) == asked]

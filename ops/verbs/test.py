@@ -11,15 +11,13 @@ from ops.output import print_json, say
 from ops.processes import PROCESSES
 
 WAITING = 1  # test processes more than cores: much of the time they wait for a pipeline to start or stop
-WAITING_ON_SERVERS = 3  # and on these
 ROOT = Path(__file__).resolve().parents[2]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """--long, --servers, --all and paths."""
+    """--long, --servers and paths."""
     parser.add_argument("--long", action="store_true", help="also the tests that take minutes")
     parser.add_argument("--servers", action="store_true", help="those that start MariaDB, Kafka and others, alone")
-    parser.add_argument("--all", action="store_true", help="those and the rest in one run")
     parser.add_argument("-k", dest="keyword", default=None, metavar="WORDS", help="only tests whose name has these")
     parser.add_argument("paths", nargs="*", help="files or folders (default: tests)")
 
@@ -29,10 +27,9 @@ def run(args: argparse.Namespace) -> int:
     command = [sys.executable, "-m", "pytest", "-q"]
     if not args.paths and not args.keyword:  # all of it: files side by side, each in one process
         compile_kernels(PROCESSES, say)
-        beside = len(os.sched_getaffinity(0)) + (WAITING_ON_SERVERS if args.servers or args.all else WAITING)
-        command += ["-n", str(beside), "--dist", "loadfile", "--no-loadscope-reorder"]
-    if args.servers or args.all:
-        command.append("--all" if args.all else "--servers")
+        command += ["-n", str(len(os.sched_getaffinity(0)) + WAITING), "--dist", "loadfile", "--no-loadscope-reorder"]
+    if args.servers:
+        command.append("--servers")
     elif not args.paths:
         say("without the tests on outside servers: test --servers runs them")
     if args.long:
