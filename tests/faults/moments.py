@@ -70,6 +70,7 @@ def kill_at(pid: int, start: int, log: Path, call: str, when: int, paths: list[P
         options += ["-P", str(path)]
     with traced(pid, log, *options):
         wait_until(lambda: not is_alive(pid, start), f"process {pid} comes to its {call} of {paths}")
+        wait_until(lambda: KILLED in log.read_text(), f"strace says how {pid} ended")  # it is told a moment later
     lines = log.read_text().splitlines()
     done = [line for line in lines if re.search(r"\b\w+\(", line)]
     if not any(KILLED in line for line in lines) or not done or f"{call}(" not in done[-1]:
