@@ -1,5 +1,5 @@
 """A backup: the journal up to a whole command, the newest good snapshot, what the gateway must not forget (names of
-orders), and a list of every file with its hash.
+orders), corrections of balances with who proposed and approved them, and a list of every file with its hash.
 
 Stores, candles and reports are not in it: they follow from the journal, and every consumer makes its own again. Only
 where the history begins later (its first segments were removed), the stores are in it too. The journal may be written
@@ -34,11 +34,13 @@ from consumers.journal.verify import verify
 from consumers.store import StoreError, StoreView
 from engine.snapshot import SnapshotError, describe
 from engine.snapshots import FOLDER, list_snapshots
+from ops.admin.adjustments import FOLDER as ADJUSTMENTS
+from ops.admin.adjustments import copy_adjustments
 
 LIST = "backup.json"
 VERSION = 1
 STORES = "stores"
-GATEWAY = OWN_STORE[0]
+GATEWAY, ADMIN = OWN_STORE[0], ADJUSTMENTS[0]
 UNREADY = "restoring"  # a restore copies into this folder, and moves what is whole to its place
 
 
@@ -64,6 +66,7 @@ def back_up(data: Path, target: Path) -> Backup:
     if target.exists() and any(target.iterdir()):
         raise ConfigError("DIR", f"expected a directory that is new or empty, not {target}")
     journal_folder(target).mkdir(parents=True)
+    copy_adjustments(data, target)  # before the history: what is booked in them is booked in it
     snapshot = _copy_snapshot(data, target)  # first: what is copied of the journal after it reaches beyond it
     stores = _copy_stores(data, target) if first_seq_of(list_history(journal_folder(data))[0]) > 1 else 0
     while not _copy_journal(journal_folder(data), journal_folder(target)):
@@ -103,7 +106,7 @@ def restore(source: Path, data: Path) -> Backup:
     if not verdict.ok or verdict.last != listed["last"]:
         raise BackupError(f"{data}: the journal ends at {verdict.last}, expected {listed['last']}; {verdict.problems}")
     size = sum((unready / name).stat().st_size for name in files)
-    for folder in (FOLDER, STORES, GATEWAY):
+    for folder in (FOLDER, STORES, GATEWAY, ADMIN):
         if (unready / folder).exists():
             (unready / folder).rename(data / folder)
     journal_folder(unready).rename(journal_folder(data))  # from here on there is a history

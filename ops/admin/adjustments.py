@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from consumers.gateway.errors import ApiError
-from consumers.store import Store, encode_key
+from consumers.store import Store, StoreView, encode_key
 
+FOLDER = ("admin", "adjustments")  # in DATA
 TABLE = "adjustments"
 PROPOSED, SENDING, BOOKED, REFUSED, REJECTED = "proposed", "sending", "booked", "refused", "rejected"
 WRONG_STATE, SAME_PERSON, NOT_THERE = -2011, -2015, -2013
@@ -25,7 +26,7 @@ class Adjustments:
     """All of them, by number from 1 on."""
 
     def __init__(self, data: Path, epoch: int) -> None:
-        folder = data / "admin" / "adjustments"
+        folder = data.joinpath(*FOLDER)
         folder.parent.mkdir(exist_ok=True)
         self._store = Store(folder, epoch, (TABLE,), True)
 
@@ -97,3 +98,18 @@ class Adjustments:
     def close(self) -> None:
         """Close the environment."""
         self._store.close()
+
+
+def copy_adjustments(data: Path, target: Path) -> bool:
+    """For a backup: all of them as of now, into the same place of another data directory; False = there are none.
+
+    Copied before the history: one that is `booked` in the copy is booked in what follows; one that is `sending` is
+    asked for there once more, and found, or booked then.
+    """
+    source, copy = data.joinpath(*FOLDER), target.joinpath(*FOLDER)
+    if not (source / "data.mdb").exists():
+        return False
+    copy.mkdir(parents=True)
+    with StoreView(source) as view:
+        view.copy(copy)
+    return True

@@ -6,7 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from consumers.journal.format import journal_folder, list_history
+from consumers.journal.tail import read_header
 from consumers.journal.verify import diff
+from ops.admin.adjustments import Adjustments
 from tests.e2e.flow import commands, write_lines
 from tests.pipeline import Pipeline, eventually, pipeline
 
@@ -46,6 +49,23 @@ def test_a_copy_made_while_it_trades_trades_on_elsewhere(running: Pipeline, tmp_
         feed(other, tmp_path, 8)
         other.settled()
         assert other.report("reconcile")["ok"]
+
+
+def test_corrections_of_balances_come_along_with_who_made_them(running: Pipeline, tmp_path: Path) -> None:
+    feed(running, tmp_path, 9)
+    epoch = read_header(list_history(journal_folder(running.data))[0]).epoch
+    before = Adjustments(running.data, epoch)
+    before.approve("second", before.propose("first", 7, "USDT", "12.5", "refund")["id"], client_id=1, after_seq=1)
+    running.report("backup", str(tmp_path / "copy"))
+    before.propose("first", 8, "USDT", "-1", "after the copy")
+    with pipeline(tmp_path / "second", config=CONFIG) as other:
+        other.report("restore", str(tmp_path / "copy"))
+        after = Adjustments(other.data, epoch)
+        assert [(one["proposed_by"], one["decided_by"], one["state"]) for one in after.all()] == [
+            ("first", "second", "sending")
+        ]
+        after.close()
+    before.close()
 
 
 def test_a_damaged_backup_is_named_and_brings_nothing(running: Pipeline, tmp_path: Path) -> None:
