@@ -24,6 +24,7 @@ UNREAD_S = 2.0  # for the rest of a body that nobody wants, before the connectio
 MAX_LINE = 8190  # bytes of a request's first line, or of one header
 MAX_HEAD = 64 << 10  # bytes of both together
 MAX_HEADERS = 100
+SERVER = "matchline"  # no version: nobody needs to know which holes to look for
 MOST_SAID = 200  # characters of what was wrong with a request
 HTTP_LIMITS: dict[str, Any] = {
     "access_log": None,
@@ -134,6 +135,7 @@ class Connection(RequestHandler):
             return super().handle_error(request, status, exc, message)
         body = {"code": UNKNOWN, "msg": f"No HTTP request: {message}"[:MOST_SAID]}
         answer = web.Response(body=orjson.dumps(body), status=status, content_type="application/json")
+        answer.headers["Server"] = SERVER
         answer.force_close()
         return answer
 

@@ -18,7 +18,7 @@ from typing import Any
 
 from aiohttp import web
 
-from consumers.gateway.connection import Connection, raw_answer
+from consumers.gateway.connection import SERVER, Connection, raw_answer
 
 log = logging.getLogger(__name__)
 
@@ -33,6 +33,11 @@ _NO_ROOM = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 FULL = raw_answer(HTTPStatus.SERVICE_UNAVAILABLE, "Too many connections. Close some, or come again later.")
 
 
+async def _sign(request: web.Request, response: web.StreamResponse) -> None:
+    """Instead of what aiohttp says of itself."""
+    response.headers["Server"] = SERVER
+
+
 class Door:
     """One port, open from `open` to `close`.
 
@@ -40,6 +45,7 @@ class Door:
     """
 
     def __init__(self, app: web.Application, most: int, most_each: int, tls: ssl.SSLContext | None = None) -> None:
+        app.on_response_prepare.append(_sign)
         self._runner = web.AppRunner(app, shutdown_timeout=DRAIN_S)
         self._most, self._most_each = most, most_each
         self._tls = tls

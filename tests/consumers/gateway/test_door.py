@@ -205,6 +205,14 @@ def test_what_is_too_much_or_no_request_is_refused_and_over(
     assert is_answered(served.port)
 
 
+@pytest.mark.parametrize("text", [b"GET /long HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", b"rubbish\r\n\r\n"])
+def test_no_answer_says_what_serves_here_but_our_name(served: Served, text: bytes) -> None:
+    one = dial(served.port)
+    one.sendall(text)
+    head = told(one).split(b"\r\n\r\n")[0]
+    assert b"\r\nServer: matchline" in head and b"aiohttp" not in head and b"Python" not in head
+
+
 def test_requests_that_are_sent_ahead_are_answered_at_most_up_to_the_first_that_is_none(served: Served) -> None:
     one = dial(served.port)
     one.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n" * 3 + b"\x00\xffrubbish\r\n\r\n" * 100)
