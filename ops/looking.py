@@ -7,6 +7,8 @@ from typing import Any
 
 from config.errors import ConfigError
 from config.settings import SINK_PREFIX
+from consumers.gateway.counts import read_counts
+from consumers.gateway.process import NAME as GATEWAY
 from consumers.replication.status import FEED_CURSOR, standing
 from consumers.sinks.status import read_status
 from ops.host import TICKS_PER_S, cpu_ticks, pss_bytes
@@ -93,12 +95,14 @@ class Look:
     def _consumer(
         self, cursor: CursorView, published: int, before: Sample, now: Sample, seconds: float
     ) -> dict[str, Any]:
-        """seq, lag (0 = caught up, null = nobody owns the cursor), state, source, rate; a sink's errors, too."""
+        """seq, lag (0 = caught up, null = nobody owns the cursor), state, source, rate; a sink's errors, and what a
+        gateway's connections come to."""
         moved = now.sequences.get(cursor.name, 0) - before.sequences.get(cursor.name, 0)
         is_sink = cursor.name.startswith(SINK_PREFIX)
         fares = asdict(read_status(self.data, cursor.name.removeprefix(SINK_PREFIX))) if is_sink else {}
         return {
             **{name: fares[name] for name in ("errors", "retries", "dead_letters", "why") if name in fares},
+            **(read_counts(self.data, cursor.name) if cursor.name == GATEWAY else {}),
             "seq": cursor.sequence,
             "lag": max(published - cursor.sequence, 0) if cursor.alive else None,
             "state": CursorState(cursor.state).name.lower() if cursor.alive else "down",

@@ -57,6 +57,11 @@ class Door:
         self._hand: asyncio.TimerHandle | None = None
         self.turned_away = 0
 
+    @property
+    def connections(self) -> int:
+        """How many are open."""
+        return len(self._open)
+
     async def open(self, host: str, port: int) -> None:
         """Serve from now on. Raises OSError where the port is in use."""
         await self._runner.setup()

@@ -70,7 +70,7 @@ class Served:
         await self.door.close()
 
     def open_now(self) -> int:
-        return len(self.door._open)
+        return self.door.connections
 
     def close(self) -> None:
         self._loop.call_soon_threadsafe(self._over.set)

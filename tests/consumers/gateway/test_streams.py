@@ -285,7 +285,14 @@ def test_a_connection_has_1024_streams_at_most_and_five_messages_a_second(port: 
     run(main())
 
 
-def test_who_does_not_read_trades_is_dropped_and_told_why(port: int, flow: Flow) -> None:
+def counts(running: Pipeline) -> dict[str, int]:
+    found: dict[str, int] = running.report("status")["consumers"]["gateway"]
+    return found
+
+
+def test_who_does_not_read_trades_is_dropped_told_why_and_counted(running: Pipeline, port: int, flow: Flow) -> None:
+    dropped = counts(running)["too_slow"]
+
     async def main() -> None:
         path = "/ws/btcusdt@trade"
         async with talk(port, path, narrow=True) as slow, talk(port, path) as quick:
@@ -303,11 +310,15 @@ def test_who_does_not_read_trades_is_dropped_and_told_why(port: int, flow: Flow)
             assert [each["t"] for each in slow.messages] == ids[: len(slow.messages)], "what came, came in order"
 
     run(main())
+    eventually(lambda: counts(running)["too_slow"] == dropped + 1, "status counts it")
 
 
-def test_who_does_not_read_the_book_gets_what_changed_and_no_gap(port: int, anybody: Client, flow: Flow) -> None:
+def test_who_does_not_read_the_book_gets_what_changed_and_no_gap(
+    running: Pipeline, port: int, anybody: Client, flow: Flow
+) -> None:
     """Several streams of the same book fill the connection; what it reads later still joins."""
     names = ["btcusdt@depth@100ms", "btcusdt@depth", "btcusdt@depth@1000ms", "btcusdt@depth20@100ms"]
+    before = counts(running)["conflated"]
 
     async def main() -> None:
         path = "/stream?streams=" + "/".join(names)
@@ -330,3 +341,4 @@ def test_who_does_not_read_the_book_gets_what_changed_and_no_gap(port: int, anyb
             assert folded(start, told()) == folded(start, quick.messages), f"seed {SEED}"
 
     run(main())
+    eventually(lambda: counts(running)["conflated"] > before, "status counts what was left out")
