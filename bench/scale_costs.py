@@ -6,12 +6,8 @@ what commands pass on their way in and out, with binary messages of MESSAGE comm
 subscriber that wants all messages.
 """
 
-import json
 import random
-import subprocess
-import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -20,12 +16,11 @@ import numpy as np
 import orjson
 import zmq
 
+from bench.host import Host, host
 from client.python import commands as ask
 from client.python.entry_client import EntryClient
-from ops.demo.place import free_port_base
 from ringbuf.codes import Side, Stp
 
-ROOT = Path(__file__).resolve().parents[1]
 SHARDS = 2
 SYMBOLS, ACCOUNTS = 8, 64
 COMMANDS, COMMANDS_QUICK = 120_000, 12_000
@@ -34,6 +29,11 @@ SEED = 7
 MESSAGE, UNDER_WAY = 64, 4  # fewer commands of an account under way than a shard's window of client ids remembers
 FIRST_ID_INSIDE, FIRST_ID_OUTSIDE = 100, 10_000_000
 _FUNDS = "1000000000"
+_INSTRUMENTS = '[[asset]]\nname = "QUOTE"\ndecimals = 6\n[[asset]]\nname = "BASE"\ndecimals = 6\n' + "".join(
+    f'[[instrument]]\nsymbol = "S{number}"\nbase = "BASE"\nquote = "QUOTE"\ntick_size = "1"\nlot_size = "1"\n'
+    'price_min = "1"\nprice_max = "100000"\nmaker_fee_ppm = 0\ntaker_fee_ppm = 0\n'
+    for number in range(SYMBOLS)
+)
 # In a shard, by process; each has a core of its own where there are enough.
 _INSIDE = (
     *("engine", "journal", "replica", "orders", "balances"),
@@ -46,30 +46,27 @@ def measure(quick: bool, tell: Callable[[str], None]) -> dict[str, Any]:
     count = COMMANDS_QUICK if quick else COMMANDS
     moves = TRANSFERS_QUICK if quick else TRANSFERS
     with tempfile.TemporaryDirectory(prefix="matchline-scale-") as folder:
-        host = _Host(Path(folder))
-        try:
-            return _measured(host, count, moves, tell)
-        finally:
-            host.verb("down")
+        instruments, flow = Path(folder) / "instruments.toml", Path(folder) / "flow.jsonl"
+        instruments.write_text(_INSTRUMENTS)
+        flow.write_bytes(b"".join(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE) for line in _flow(count)))
+        with host(instruments, "--shards", str(SHARDS)) as running:
+            return _measured(running, flow, count, moves, tell)
 
 
-def _measured(host: "_Host", count: int, moves: int, tell: Callable[[str], None]) -> dict[str, Any]:
-    more = ("--port-base", str(host.base), "--instruments", host.instruments)
-    host.verb("up", "--detach", "--shards", str(SHARDS), *more)
-    client = _Client(host.base)
+def _measured(running: Host, flow: Path, count: int, moves: int, tell: Callable[[str], None]) -> dict[str, Any]:
+    client = _Client(running.base)
     client.all(_deposits(), "deposited")
     stages = {}
-    flow = host.folder / "flow.jsonl"
-    flow.write_bytes(b"".join(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE) for line in _flow(count)))
-    used = host.used(lambda: host.feed_inside(flow))
+    inside = running.data / "shard-0"
+    used = running.used(lambda: running.verb("feed", str(flow), "--via", "shm", data=inside))
     for name in _INSIDE:
         stages[f"shard: {name}"] = used[f"0/{name}"] // count
-    subscriber = _Subscriber(host.base)
-    used = host.used(lambda: _through_entry(host.base, count))
+    subscriber = _Subscriber(running.base)
+    used = running.used(lambda: _through_entry(running.base, count))
     subscriber.close()
     stages["shard: entry"] = sum(used[f"{shard}/entry"] for shard in range(SHARDS)) // count
     stages |= {f"outside: {name}": used[name] // count for name in ("entry", "feed")}
-    used = host.used(lambda: client.all(_transfers(moves), "transferred"))
+    used = running.used(lambda: client.all(_transfers(moves), "transferred"))
     stages["outside: transfers, a transfer"] = used["transfers"] // moves
     client.close()
     for name, ns in stages.items():
@@ -187,65 +184,3 @@ class _Subscriber:
         """Let go of the socket."""
         self._socket.close()
         self._zmq.term()
-
-
-class _Host:
-    """An exchange in a folder of its own, and its verbs."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.base = free_port_base(None) + 2_000
-        self.name = f"matchline-scale-{self.base}"
-        rows = ['[[asset]]\nname = "QUOTE"\ndecimals = 6\n[[asset]]\nname = "BASE"\ndecimals = 6\n']
-        for number in range(SYMBOLS):
-            rows.append(
-                f'[[instrument]]\nsymbol = "S{number}"\nbase = "BASE"\nquote = "QUOTE"\n'
-                'tick_size = "1"\nlot_size = "1"\n'
-                'price_min = "1"\nprice_max = "100000"\nmaker_fee_ppm = 0\ntaker_fee_ppm = 0\n'
-            )
-        path = folder / "instruments.toml"
-        path.write_text("".join(rows))
-        self.instruments = str(path)
-
-    def verb(self, verb: str, *words: str, folder: Path | None = None) -> dict[str, Any]:
-        """The JSON object of a verb. Raises RuntimeError where it does not end well."""
-        command = [
-            sys.executable,
-            "-m",
-            "ops.cli",
-            verb,
-            *words,
-            "--data",
-            str(folder or self.folder / "data"),
-            "--json",
-        ]
-        done = subprocess.run([*command, "--name", self.name], cwd=ROOT, capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise RuntimeError(f"{verb} ended with {done.returncode}: {done.stderr[-500:]}")
-        found: dict[str, Any] = json.loads(done.stdout)
-        return found
-
-    def feed_inside(self, flow: Path) -> None:
-        """A flow through shared memory into the first shard."""
-        self.verb("feed", str(flow), "--via", "shm", folder=self.folder / "data" / "shard-0")
-
-    def used(self, work: Callable[[], None]) -> dict[str, int]:
-        """CPU time of every process for this work, until all have caught up; ns."""
-        self.settle()
-        before = self.cpu_ns()
-        work()
-        self.settle()
-        return {name: ns - before[name] for name, ns in self.cpu_ns().items()}
-
-    def settle(self) -> None:
-        """Until every consumer has caught up."""
-        while any(row["lag"] for row in self.verb("status")["consumers"].values()):
-            time.sleep(0.05)
-
-    def cpu_ns(self) -> dict[str, int]:
-        """CPU time of every process so far, all its threads."""
-        found = {}
-        for name, row in self.verb("status")["processes"].items():
-            tasks = Path(f"/proc/{row['pid']}/task").glob("*/schedstat")
-            found[name] = sum(int(task.read_text().split()[0]) for task in tasks)
-        return found

@@ -10,6 +10,8 @@ import statistics
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from bench.chain_tables import balances, pipeline, publish
+from bench.gateway_tables import flood, gateway
 from bench.peers.quoted import CPPTRADER_HERE, ratios
 from bench.scale_tables import scale
 from bench.sections import Sections
@@ -248,6 +250,11 @@ _TABLES: dict[str, Callable[..., str]] = {
     "standby": standby,
     "scale": scale,
     "sinks": sinks,
+    "pipeline": pipeline,
+    "balances": balances,
+    "publish": publish,
+    "gateway": gateway,
+    "flood": flood,
 }
 
 

@@ -58,12 +58,15 @@ def put_records(txn: Any, store: Tables, records: np.ndarray) -> None:
         for topic, messages in _index_of(block):
             txn.put(topic, messages, db=store.db(INDEX))
     kinds = records["type"]
-    _put_trades(txn, store, records[kinds == MarketType.TRADE])
-    _put_levels(txn, store, records[kinds == MarketType.DEPTH])
-    _put_candles(txn, store, records[kinds == MarketType.CANDLE])
+    present = set(kinds.tolist())  # in most commits two or three
+    rows_of = {MarketType.TRADE: _put_trades, MarketType.DEPTH: _put_levels, MarketType.CANDLE: _put_candles}
+    for kind, put in rows_of.items():
+        if kind in present:
+            put(txn, store, records[kinds == kind])
     for table, kind in LATEST.items():
-        for row in _latest(records[kinds == kind], ("symbol",)):
-            txn.put(encode_key(int(row["symbol"])), row.tobytes(), db=store.db(table))
+        if kind in present:
+            for row in _latest(records[kinds == kind], ("symbol",)):
+                txn.put(encode_key(int(row["symbol"])), row.tobytes(), db=store.db(table))
     _prune(txn, store, int(records["mseq"][-1]) - FEED_KEPT)
 
 

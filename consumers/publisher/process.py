@@ -60,7 +60,7 @@ class Publisher:
         self.market = attach_ring(context.name, "market")
         self.answers = _open_answers(context.data, self.epoch)
         self.catalog: Catalog = self.answers.catalog()
-        known = any(cursor.name == NAME for cursor in self.market.cursors())
+        known = self.market.sequence_of(NAME) is not None
         self.cursor = self.market.cursor(NAME)
         if not known:  # nothing was sent to anybody: begin at the end
             with self.answers.view.snapshot() as txn:
@@ -117,7 +117,7 @@ class Publisher:
         return records is not None
 
     def _marketdata_at(self) -> int:
-        return next((view.sequence for view in self.events.cursors() if view.name == "marketdata"), 0)
+        return self.events.sequence_of("marketdata") or 0
 
     def _next(self) -> np.ndarray | None:
         try:

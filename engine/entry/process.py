@@ -53,6 +53,7 @@ from ringbuf.reader import Lapped, RingReader
 from ringbuf.records import EVENT
 from ringbuf.ring import Ring
 from ringbuf.shm import SegmentError
+from ringbuf.wait import Waiter
 
 if TYPE_CHECKING:
     from config.context import Context
@@ -62,8 +63,9 @@ log = logging.getLogger(__name__)
 NAME = "entry"
 TAKE = 256  # messages read before answers are looked at again
 BATCH = 4096
-BUSY_MS = 1
-IDLE_MS = 20
+BUSY_NS = 200_000  # for answers, before clients are heard again
+BUSY_TURNS = 10  # without any, before clients alone are waited for
+BUSY_MS, IDLE_MS = 1, 20
 BEAT_S = 0.2
 DRAIN_S = 2.0
 MESSAGE_BYTES = 16 << 20  # a larger frame ends its connection
@@ -80,6 +82,7 @@ class Entry:
         self.cursor = self.ring.cursor(NAME, sequence=begin)
         self.reader = RingReader(self.ring, self.cursor)
         self.reader.seek(begin)
+        self.waiter = Waiter(context.settings.consumers.wait, self.ring)
         self.storage = Storage(self.ring)
         self.lanes = Lanes.attach(f"/{context.name}.lanes")
         self.lane = self.lanes.producer(NAME)
@@ -349,7 +352,7 @@ def _loop(entry: Entry, told: list[int]) -> None:
     parent = os.getppid()
     poller = zmq.Poller()
     poller.register(entry.socket, zmq.POLLIN)
-    beat_s, stop_s = 0.0, None
+    beat_s, stop_s, quiet = 0.0, None, 0
     while True:
         now_s = time.monotonic()
         if now_s - beat_s > BEAT_S:
@@ -367,7 +370,10 @@ def _loop(entry: Entry, told: list[int]) -> None:
                 return
         took = 0 if told else entry.take()
         answered = entry.answer()
-        if not took and not answered:
+        quiet = 0 if took or answered else quiet + 1
+        if quiet and entry.outstanding() and quiet <= BUSY_TURNS:
+            entry.waiter.wait(entry.reader.position, BUSY_NS)
+        elif quiet:
             poller.poll(BUSY_MS if entry.outstanding() or told else IDLE_MS)
 
 

@@ -10,8 +10,11 @@ from config.errors import ConfigError
 from ops.output import print_json
 
 # What this version measures, by name.
-NAMES = ("core", "ring", "hop", "latency", "recovery", "attacks", "standby", "scale", "sinks", "flood")
-ASKED_FOR = ("sinks", "flood")  # these only by name: they need outside servers, or the gateway
+NAMES = (
+    *("core", "ring", "hop", "latency", "pipeline", "balances", "publish", "recovery", "attacks", "standby", "scale"),
+    *("sinks", "gateway", "flood"),
+)
+ASKED_FOR = ("sinks", "gateway", "flood")  # these only by name: they need outside servers, or the gateway
 # Tables of `core`.
 PARTS = ("yardstick", "flows", "standing", "starting", "budget")
 

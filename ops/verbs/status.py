@@ -19,35 +19,36 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _standby(args: argparse.Namespace) -> int:
     """0 when it follows, 1 when it does not reach its primary."""
-    report = standby_report(args.data)
+    found = standby_report(args.data)
     if args.json:
-        print_json(report)
+        print_json(found)
     else:
-        print(standby_line(report))
-    return 0 if report["standby"]["state"] == "following" else 1
+        print(standby_line(found))
+    return 0 if found["standby"]["state"] == "following" else 1
 
 
-def _report(data: Path) -> dict[str, Any]:
+def report(data: Path, sample_s: float = SAMPLE_S) -> dict[str, Any]:
+    """What --json prints of a pipeline or of shards that run."""
     shards = read_shards(data)
     if shards is not None:
         from ops.shards.looking import report as of_shards
 
-        return of_shards(shards, SAMPLE_S)
+        return of_shards(shards, sample_s)
     look = Look(data)
     before = look.sample(require_run(data))
-    time.sleep(SAMPLE_S)
-    report, _ = look.report(before)
+    time.sleep(sample_s)
+    found, _ = look.report(before)
     look.close()
-    return report
+    return found
 
 
 def run(args: argparse.Namespace) -> int:
     """0 when every process runs, 1 when one is down, 2 when there is no pipeline."""
     if require_run(args.data).state == "standby":
         return _standby(args)
-    report = _report(args.data)
+    found = report(args.data)
     if args.json:
-        print_json(report)
+        print_json(found)
     else:
-        print(table(report))
-    return 0 if all(row["pid"] for row in report["processes"].values()) else 1
+        print(table(found))
+    return 0 if all(row["pid"] for row in found["processes"].values()) else 1
