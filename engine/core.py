@@ -11,7 +11,7 @@ from engine.group import decide_run
 from engine.matching import EVENTS_BEYOND
 from engine.state import Limits, State, state_at
 from engine.steps import may_have_steps, take_steps
-from engine.views import balances_of, depth_of, open_orders, state_digest, waiting_orders
+from engine.views import balances_of, depth_of, open_orders, state_digest, suspended_of, waiting_orders
 from ringbuf.codes import CMD_GROUP
 from ringbuf.jit import kernel_of
 from ringbuf.records import COMMAND, EVENT, RECORD_SIZE
@@ -92,6 +92,10 @@ class Engine:
     def balances(self) -> tuple[np.ndarray, np.ndarray]:
         """(rows account, asset, available, frozen sorted; fees per asset id), minor units."""
         return balances_of(self.state)
+
+    def suspended_accounts(self) -> list[int]:
+        """Those that may place nothing, ascending."""
+        return suspended_of(self.state)
 
     def orders(self, symbol: int) -> np.ndarray:
         """Open orders of a symbol in priority: bids best first, then asks; see engine.views.OPEN_ORDER."""

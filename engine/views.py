@@ -221,6 +221,13 @@ def balances_of(state: State) -> tuple[np.ndarray, np.ndarray]:
     return rows, assets["fees"].copy()
 
 
+def suspended_of(state: State) -> list[int]:
+    """Accounts that may place nothing, ascending."""
+    accounts = state.view("accounts", ACCOUNT, int(state.record["account_mask"]) + 1)
+    found: list[int] = np.sort(accounts["key"][(accounts["key"] != 0) & (accounts["suspended"] != 0)] - 1).tolist()
+    return found
+
+
 def state_digest(state: State) -> str:
     """SHA-256 over everything that decides what comes next, whatever its place in memory.
 

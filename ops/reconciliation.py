@@ -173,7 +173,15 @@ def check_orders(txn: Any, view: StoreView, history: History) -> list[Check]:
     said = f"{len(found)} open orders as in the engine, {np.count_nonzero(waits)} of them waiting"
     checks = [Check("orders", not wrong, wrong or said)]
     checks.append(check_client_ids(txn, tables, history))
+    checks.append(check_suspended(txn, tables, history))
     return checks
+
+
+def check_suspended(txn: Any, tables: orders.OrderTables, history: History) -> Check:
+    """Who may place no orders."""
+    found, expected = orders.suspended_accounts(txn, tables), history.engine.suspended_accounts()
+    wrong = first_difference(dict.fromkeys(found, "suspended"), dict.fromkeys(expected, "suspended"), "account")
+    return Check("suspended", not wrong, wrong or f"{len(found)} suspended accounts as in the engine")
 
 
 def check_client_ids(txn: Any, tables: orders.OrderTables, history: History) -> Check:

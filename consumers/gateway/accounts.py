@@ -15,7 +15,7 @@ from consumers.gateway.names import Names
 from consumers.gateway.order import EventRow, Order, TermsRow, accepted_order, is_paired, stored_order
 from consumers.gateway.stores import Stores
 from consumers.gateway.stream import EventStream
-from consumers.orders.store import OrderTables, fills_of, last_client_id, open_orders, order
+from consumers.orders.store import OrderTables, fills_of, is_suspended, last_client_id, open_orders, order
 from ringbuf.codes import FLAG_LAST, EventType
 from ringbuf.records import EVENT_ORDER
 
@@ -173,6 +173,7 @@ class Accounts:
         view, tables = self._stores.orders()
         with view.snapshot() as txn:
             account.orders_from = view.cursor(txn)[1]
+            account.suspended = is_suspended(txn, tables, number)
             account.highest = max(last_client_id(txn, tables, number), self._names.last_number(number), 0)
             for row in open_orders(txn, tables, number).reshape(-1, 1):
                 account.put(self._with_fills(txn, tables, row))

@@ -1,4 +1,4 @@
-"""Orders, fills, client ids and refusals in LMDB: the tables, the fold written into them, and how to read them."""
+"""The orders store in LMDB: its tables, the fold written into them, and how to read them."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -24,7 +24,7 @@ from ringbuf.codes import NO_ACCOUNT, NO_ID, ORDER_PAIRED, EventType, Reason
 from ringbuf.records import EVENT, EVENT_ORDER
 
 NAME = "orders"
-TABLES = ("orders", "open", "fills", "clients", "rejected")
+TABLES = ("orders", "open", "fills", "clients", "rejected", "suspended")
 
 # Orders are named by sequences, every few of which are an order: a value holds the rows of so many sequences.
 ORDER_SPAN = 32
@@ -42,6 +42,7 @@ class OrderTables:
         self.fills = Log(store.db("fills"), FILL)
         self.clients = Packing(store.db("clients"), CLIENT, CLIENTS_PER_PAGE)  # under the account as prefix
         self.rejected = store.db("rejected")  # sequence -> the EVENT
+        self.suspended = store.db("suspended")  # account -> nothing
 
 
 class OrderSpans:
@@ -113,8 +114,9 @@ class OrderFold:
         self.tables = OrderTables(store)
 
     def write(self, txn: Any, events: NDArray[np.void], instruments: InstrumentTable) -> None:
-        """Rows, fills, the index of open orders, client ids, refusals, bust marks."""
+        """Rows, fills, the index of open orders, client ids, refusals, suspensions, bust marks."""
         self._name_clients(txn, events)
+        self._suspend(txn, events)
         changes = about_orders(events)
         if len(changes):
             self._change(txn, changes)
@@ -162,6 +164,15 @@ class OrderFold:
         pages.accept(accepted, named["order_id"])
         pages.put(txn)
 
+    def _suspend(self, txn: Any, events: NDArray[np.void]) -> None:
+        kinds = events["type"]
+        for event in events[(kinds == EventType.SUSPENDED) | (kinds == EventType.UNSUSPENDED)]:
+            key = encode_key(int(event["account"]))
+            if event["type"] == EventType.SUSPENDED:
+                txn.put(key, b"", db=self.tables.suspended)
+            else:
+                txn.delete(key, db=self.tables.suspended)
+
     def _mark_busts(self, txn: Any, events: NDArray[np.void]) -> None:
         """Find both fills of each busted trade along their orders' chains and mark them. Rare, so one by one."""
         for mark in bust_marks(events):
@@ -181,6 +192,17 @@ class OrderFold:
 
     def close(self) -> None:
         """Nothing is held back."""
+
+
+def is_suspended(txn: Any, tables: OrderTables, account: int) -> bool:
+    """Whether an account may place nothing."""
+    return txn.get(encode_key(account), db=tables.suspended) is not None
+
+
+def suspended_accounts(txn: Any, tables: OrderTables) -> list[int]:
+    """All of them, ascending."""
+    with txn.cursor(db=tables.suspended) as cursor:
+        return [int.from_bytes(key, "big") for key in cursor.iternext(values=False)]
 
 
 def order(txn: Any, tables: OrderTables, order_id: int) -> NDArray[np.void] | None:

@@ -37,9 +37,11 @@ def _account(data: Path, account: int, last: int) -> dict[str, Any]:
     with open_store(data, orders.NAME) as view:
         order_tables = orders.OrderTables(view)
         with view.snapshot() as txn:
+            suspended = orders.is_suspended(txn, order_tables, account)
             rows = orders.open_orders(txn, order_tables, account)
             shown = [order_json(rows[at : at + 1], catalog) for at in range(len(rows))]
-    return {"account": account, "seq": seq, "balances": held, "open_orders": shown, "ledger": lines}
+    found = {"account": account, "seq": seq, "suspended": suspended}
+    return {**found, "balances": held, "open_orders": shown, "ledger": lines}
 
 
 async def account(asked: Asked) -> dict[str, Any]:

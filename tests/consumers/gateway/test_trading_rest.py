@@ -375,6 +375,30 @@ def test_names_and_orders_are_known_to_the_next_gateway_when_one_is_killed(runni
     assert found["ok"], found["checks"]
 
 
+def test_a_suspension_is_known_to_the_next_gateway_when_one_is_killed(running: Pipeline, loner: Client) -> None:
+    def can_trade() -> bool:
+        return bool(ok(loner.signed("GET", "/api/v3/account"))["canTrade"])
+
+    def next_gateway() -> None:
+        before = running.restarts("gateway")
+        os.kill(running.pid("gateway"), signal.SIGKILL)
+        eventually(lambda: running.restarts("gateway") == before + 1, "the gateway is back")
+
+    assert can_trade()
+    running.report("send", json.dumps({"op": "suspend", "account": LONER}))
+    eventually(lambda: not can_trade(), "the account is told that it is suspended")
+    running.settled()
+    next_gateway()
+    assert not can_trade()
+    assert place(loner, "BUY", quantity="0.1", price="1").code == -2010
+    running.report("send", json.dumps({"op": "unsuspend", "account": LONER}))
+    eventually(can_trade, "the account may trade again")
+    running.settled()
+    next_gateway()
+    assert can_trade()
+    assert {check["name"]: check["ok"] for check in running.report("reconcile")["checks"]}["suspended"]
+
+
 def test_each_name_is_one_order_while_gateway_and_engine_are_killed(running: Pipeline, loner: Client) -> None:
     seed = random.SystemRandom().randrange(1 << 32)
     print(f"seed {seed}")
