@@ -15,6 +15,8 @@ from typing import Any
 from config.errors import ConfigError
 from ops.looking import Look
 from ops.run_file import PORTS, require_run
+from ringbuf.lanes import Lanes
+from ringbuf.layout import LANE, LANE_LINES_AT, LANE_SIZE
 from ringbuf.ring import Ring
 from ringbuf.shm import SHM_ROOT, unlink
 from tests import warm
@@ -54,6 +56,11 @@ def free_port_base(skip: int = 0) -> int:
             for one in sockets:
                 one.close()
     raise AssertionError("no free ports")
+
+
+def _is_empty(lanes: Lanes) -> bool:
+    lines = lanes.segment.buffer[LANE_LINES_AT : LANE_LINES_AT + lanes.lanes * LANE_SIZE].view(LANE)
+    return bool((lines["produced"] <= lines["consumed"]).all())
 
 
 def eventually(condition: Callable[[], Any], what: str, patience_s: float = PATIENCE_S) -> Any:
@@ -202,6 +209,14 @@ class Pipeline:
             return ring.published
         finally:
             ring.close()
+
+    def released(self) -> None:
+        """Wait until the engine has let go of every command, which it does a moment after it has answered them."""
+        lanes = Lanes.attach(f"/{self.name}.lanes")
+        try:
+            eventually(lambda: _is_empty(lanes), "the lanes are empty")
+        finally:
+            lanes.close()
 
     @contextmanager
     def stopped(self, process: str) -> Iterator[None]:

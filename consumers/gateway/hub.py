@@ -37,6 +37,8 @@ _KLINE = re.compile("kline_([0-9]{1,2}[smhdwM])", re.ASCII)
 _TICKER = re.compile("ticker_(1h|4h|1d)", re.ASCII)
 _TICKERS = re.compile("!(miniTicker|ticker|ticker_1h|ticker_4h|ticker_1d)@arr", re.ASCII)
 
+_Simple = dict[str, type[Trades] | type[BookTicker] | type[Average]]
+
 
 class Hub:
     """The streams that somebody wants."""
@@ -91,7 +93,7 @@ class Hub:
         return None if instrument is None else self._of_symbol(name, kind, self.markets.of(instrument.id))
 
     def _of_symbol(self, name: str, kind: str, market: Market) -> Stream | None:
-        simple = {"trade": Trades, "aggTrade": Aggregates, "bookTicker": BookTicker, "avgPrice": Average}
+        simple: _Simple = {"trade": Trades, "aggTrade": Aggregates, "bookTicker": BookTicker, "avgPrice": Average}
         if kind in simple:
             return simple[kind](self, name, market)
         if kind in (FULL, MINI):
@@ -124,7 +126,7 @@ class Hub:
         try:
             self._look_for_gap()
             for stream in list(self._streams.values()):
-                if self._ticks % stream.pace == 0 if stream.pace else stream.waiting:
+                if stream.is_due(self._ticks):
                     self._flush(stream)
         except Exception as error:  # noqa: BLE001  who started the clock decides; nothing is passed over
             self._failed(error)

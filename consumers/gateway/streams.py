@@ -9,6 +9,7 @@ How a stream treats a client that does not read as fast as it is told (see `sock
 A stream exists while somebody wants it. Nothing here knows of another gateway.
 """
 
+from abc import ABC, abstractmethod
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -43,57 +44,94 @@ class Subscriber(Protocol):
         """It wanted everything, and something is lost."""
 
 
-class Stream:
-    """One stream. pace: how often `flush` is due; `subscribers`: who wants it."""
-
-    pace = SECOND
-    tells_at_once = False  # who comes newly gets what is true now, without waiting for a change
+class Stream(ABC):
+    """One stream. `subscribers`: who wants it."""
 
     def __init__(self, hub: "Hub", name: str) -> None:
         self.hub = hub
         self.name = name
         self.subscribers: dict[Subscriber, None] = {}
-        self.waiting: dict[Subscriber, int] = {}  # that are full, or new: the position up to which each was told
-        self.position = 0
-        self.again = False  # the last flush failed
         self._prefix = b'{"stream":"' + name.encode() + b'","data":'
 
-    def begin(self) -> None:
+    def begin(self) -> None:  # noqa: B027  most have nothing to do then
         """The first subscriber is about to come."""
 
-    def end(self) -> None:
+    def end(self) -> None:  # noqa: B027
         """The last one has gone."""
-
-    def changed(self) -> bool:
-        """Whether there is something new since the last flush, which asks this first, and once."""
-        raise NotImplementedError
-
-    def advance(self) -> int:
-        """The position that this flush tells up to."""
-        return 0
-
-    def payloads(self, since: int) -> list[bytes]:
-        """What has become true after the position `since`, as JSON."""
-        raise NotImplementedError
 
     def add(self, subscriber: Subscriber) -> None:
         """One more."""
         if not self.subscribers:
             self.begin()
         self.subscribers[subscriber] = None
-        if self.tells_at_once:
-            self.waiting[subscriber] = NEVER
 
     def discard(self, subscriber: Subscriber) -> None:
         """One less."""
-        self.waiting.pop(subscriber, None)
         if subscriber in self.subscribers:
             del self.subscribers[subscriber]
             if not self.subscribers:
                 self.end()
 
+    def is_due(self, tick: int) -> bool:
+        """Whether to flush at this tick of the hub's clock, though it did not ask for a turn (`Hub.soon`)."""
+        return False
+
+    @abstractmethod
     def flush(self) -> None:
-        """Tell what is new, to who has read the rest. Raises what a store may raise."""
+        """Tell what is new. Raises what a store may raise."""
+
+    def frames(self, payloads: list[bytes]) -> tuple[bytes, bytes]:
+        """The frames for who wants them raw, and for who wants them with the stream's name."""
+        return (
+            b"".join(map(frame, payloads)),
+            b"".join(frame(self._prefix + payload + b"}") for payload in payloads),
+        )
+
+
+class Newest(Stream):
+    """What is true now: who is full waits, and is then told what is true then.
+
+    pace: how often `flush` is due, in ticks; `position`: up to where everybody was told who does not wait.
+    """
+
+    pace = SECOND
+    tells_at_once = False  # who comes newly gets what is true now, without waiting for a change
+
+    def __init__(self, hub: "Hub", name: str) -> None:
+        super().__init__(hub, name)
+        self.waiting: dict[Subscriber, int] = {}  # that are full, or new: the position up to which each was told
+        self.position = 0
+        self.again = False  # the last flush failed
+
+    @abstractmethod
+    def changed(self) -> bool:
+        """Whether there is something new since the last flush, which asks this first, and once."""
+
+    def advance(self) -> int:
+        """The position that this flush tells up to."""
+        return 0
+
+    @abstractmethod
+    def payloads(self, since: int) -> list[bytes]:
+        """What has become true after the position `since`, as JSON."""
+
+    def add(self, subscriber: Subscriber) -> None:
+        """See Stream."""
+        super().add(subscriber)
+        if self.tells_at_once:
+            self.waiting[subscriber] = NEVER
+
+    def discard(self, subscriber: Subscriber) -> None:
+        """See Stream."""
+        self.waiting.pop(subscriber, None)
+        super().discard(subscriber)
+
+    def is_due(self, tick: int) -> bool:
+        """See Stream."""
+        return tick % self.pace == 0 if self.pace else bool(self.waiting)
+
+    def flush(self) -> None:
+        """Tell what is new, to who has read the rest."""
         is_new = self.changed() or self.again
         before, self.position = self.position, self.advance()
         due = dict.fromkeys(self.subscribers, before) if is_new else {}
@@ -118,18 +156,9 @@ class Stream:
             self.waiting.pop(subscriber, None)
             subscriber.write(told[since][subscriber.combined])
 
-    def frames(self, payloads: list[bytes]) -> tuple[bytes, bytes]:
-        """The frames for who wants them raw, and for who wants them with the stream's name."""
-        return (
-            b"".join(map(frame, payloads)),
-            b"".join(frame(self._prefix + payload + b"}") for payload in payloads),
-        )
-
 
 class Trades(Stream):
     """Prints of a symbol; nothing is left out for anybody. What comes together is told in one write."""
-
-    pace = SOON
 
     def __init__(self, hub: "Hub", name: str, market: Market) -> None:
         super().__init__(hub, name)
@@ -177,7 +206,7 @@ class Aggregates(Trades):
         return {"e": "aggTrade", "E": self.hub.now_ms(), "s": self.symbol, **found}
 
 
-class BookTicker(Stream):
+class BookTicker(Newest):
     """The best of a symbol, at each turn of the loop in which it changed."""
 
     pace = SOON
@@ -201,16 +230,16 @@ class BookTicker(Stream):
         self.hub.soon(self)
 
     def changed(self) -> bool:
-        """See Stream."""
+        """See Newest."""
         is_new, self._is_new = self._is_new, False
         return is_new
 
     def payloads(self, since: int) -> list[bytes]:
-        """See Stream."""
+        """See Newest."""
         return [orjson.dumps(book_ticker_json(self._symbol, self._market))]
 
 
-class Depth(Stream):
+class Depth(Newest):
     """What changed in a book, chained by event sequences: U is one more than the u before."""
 
     def __init__(self, hub: "Hub", name: str, market: Market, pace: int) -> None:
@@ -240,7 +269,7 @@ class Depth(Stream):
             changed_at.move_to_end(level)
 
     def changed(self) -> bool:
-        """See Stream."""
+        """See Newest."""
         if self._reseeded != self.hub.markets.reseeded:  # what changed meanwhile nobody knows: the chain begins anew
             self._reseeded = self.hub.markets.reseeded
             self._changed_at.clear()
@@ -252,11 +281,11 @@ class Depth(Stream):
         return self.market.depth_seq > self.position
 
     def advance(self) -> int:
-        """See Stream."""
+        """See Newest."""
         return self.market.depth_seq
 
     def payloads(self, since: int) -> list[bytes]:
-        """See Stream."""
+        """See Newest."""
         book, levels = self.market.book, []
         for (side, ticks), seq in reversed(self._changed_at.items()):
             if seq <= since:
@@ -266,7 +295,7 @@ class Depth(Stream):
         return [orjson.dumps(depth_update_json(self._symbol, instrument, since + 1, self.position, levels, now_ms))]
 
 
-class PartialDepth(Stream):
+class PartialDepth(Newest):
     """The best levels of a book, where they changed."""
 
     tells_at_once = True
@@ -279,13 +308,13 @@ class PartialDepth(Stream):
         self._seen: Any = None
 
     def changed(self) -> bool:
-        """See Stream."""
+        """See Newest."""
         seen = [self._market.book.top(side, self._levels) for side in (BID, ASK)]
         before, self._seen = self._seen, seen
         return bool(seen != before)
 
     def payloads(self, since: int) -> list[bytes]:
-        """See Stream."""
+        """See Newest."""
         market = self._market
         sides = sides_json(market.instrument, market.book.top, self._levels)
         return [orjson.dumps({"lastUpdateId": market.depth_seq, **sides})]

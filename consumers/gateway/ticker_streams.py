@@ -16,7 +16,7 @@ from consumers.gateway.stream_payloads import (
     ticker_json,
     window_json,
 )
-from consumers.gateway.streams import SECOND, SOON, TWO_SECONDS, Stream, Subscriber
+from consumers.gateway.streams import SECOND, SOON, TWO_SECONDS, Newest, Subscriber
 from consumers.gateway.tickers import Window
 from consumers.gateway.windows import average_of, day_with_first, first_id_since, window_of
 from consumers.marketdata.store import first_trade_at, last_trades
@@ -30,7 +30,7 @@ MOST_CANDLES = 100  # that one who was full gets at once
 _NS_A_SECOND = 1_000_000_000
 
 
-class Symbols(Stream):
+class Symbols(Newest):
     """What concerns symbols, of one or of all: who has changed since when is kept by symbol."""
 
     hears: tuple[int, ...] = ()
@@ -59,12 +59,12 @@ class Symbols(Stream):
         self._changed_at.move_to_end(market.symbol_id)
 
     def changed(self) -> bool:
-        """See Stream."""
+        """See Newest."""
         last = next(reversed(self._changed_at.values()), 0)
         return last == self._next
 
     def advance(self) -> int:
-        """See Stream."""
+        """See Newest."""
         told, self._next = self._next, self._next + 1
         return told
 
@@ -87,7 +87,7 @@ class AllBookTickers(Symbols):
         self.hub.soon(self)
 
     def payloads(self, since: int) -> list[bytes]:
-        """See Stream."""
+        """See Newest."""
         return [orjson.dumps(book_ticker_json(self.hub.symbol(each), each)) for each in self.symbols(since)]
 
 
@@ -100,7 +100,7 @@ class Tickers(Symbols):
         self.hears = (TICKER, BBO) if kind == FULL else (TICKER,)
 
     def payloads(self, since: int) -> list[bytes]:
-        """See Stream."""
+        """See Newest."""
         chosen, now_ms = self.symbols(since), self.hub.now_ms()
         if self._kind in WINDOWS:
             found = [self._window(market, now_ms) for market in chosen]
@@ -121,7 +121,7 @@ class Tickers(Symbols):
         return ticker_json(symbol, market, window, now_ms)
 
 
-class Average(Stream):
+class Average(Newest):
     """The average price of the last five minutes, where it is another than told last."""
 
     tells_at_once = True
@@ -132,16 +132,16 @@ class Average(Stream):
         self._average = ("", 0)
 
     def changed(self) -> bool:
-        """See Stream."""
+        """See Newest."""
         before, self._average = self._average, average_of(self.hub.gateway, self._market.instrument)
         return before != self._average
 
     def payloads(self, since: int) -> list[bytes]:
-        """See Stream."""
+        """See Newest."""
         return [orjson.dumps(average_json(self.hub.symbol(self._market), *self._average, self.hub.now_ms()))]
 
 
-class Klines(Stream):
+class Klines(Newest):
     """Candles of one interval: the one that is open where it changed, and each once more when its period is over.
 
     The position is where the period begins that was told last.
@@ -177,18 +177,18 @@ class Klines(Stream):
             self._changed_from = start if self._changed_from is None else min(start, self._changed_from)
 
     def changed(self) -> bool:
-        """See Stream."""
+        """See Newest."""
         changed_from, self._changed_from = self._changed_from, None
         if changed_from is not None:
             self.position = min(self.position, changed_from)  # also one whose period had just gone by
         return changed_from is not None or self.position != self.advance()
 
     def advance(self) -> int:
-        """See Stream."""
+        """See Newest."""
         return self._interval.start(self.hub.now_ms() // 1000)
 
     def payloads(self, since: int) -> list[bytes]:
-        """See Stream."""
+        """See Newest."""
         view, market, now_ms = self.hub.stores.market(), self._market, self.hub.now_ms()
         symbol, instrument = self.hub.symbol(market), market.instrument
         found = []

@@ -112,6 +112,7 @@ def test_overloaded_is_an_answer_and_asking_again_is_taken(running: Pipeline) ->
         client, _ = trader(running, account)
         async with client:
             flood = np.concatenate([place(account, n, 0, Side.BUY, 1, price_ticks=100) for n in range(3, 203)])
+            running.released()
             with running.stopped("engine"):
                 asked = asyncio.create_task(client.ask(flood))
                 await asyncio.sleep(0)  # it has begun

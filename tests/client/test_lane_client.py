@@ -67,6 +67,7 @@ def test_commands_are_answered_in_order_once_durable(running: Pipeline, client: 
 
 
 def test_a_full_lane_takes_what_fits(running: Pipeline, client: LaneClient) -> None:
+    running.released()
     with running.stopped("engine"):
         assert client.send(times(LANE + 50)) == LANE
         assert client.send(times(1)) == 0

@@ -211,6 +211,7 @@ def test_commands_meant_for_another_session_are_not_taken(client: Client) -> Non
 
 def test_what_finds_no_room_is_overloaded_at_once_and_the_rest_is_answered(running: Pipeline, client: Client) -> None:
     account = funded(client)
+    running.released()
     with running.stopped("engine"):
         client.send(times(LANE).tobytes())
         client.send(place(account, 2, "buy", "1.00"))

@@ -193,6 +193,7 @@ def test_silence_while_entry_itself_stood_still_does_not_count(running: Pipeline
 def test_what_finds_no_room_in_the_lane_is_ended_later(running: Pipeline, client: Client, other: Client) -> None:
     account = funded(client)
     assert client.ask(place(account, 2, "buy", "1.00"))["type"] == "accepted"
+    running.released()
     with running.stopped("engine"):
         client.ask(guard(account))
         other.send(times(LANE).tobytes(), {"op": "ping"})
@@ -294,6 +295,7 @@ def test_a_group_without_its_end_does_not_reach_into_another_message(client: Cli
 def test_of_a_group_that_finds_no_room_nothing_goes_in(running: Pipeline, client: Client) -> None:
     account = funded(client)
     number = client.ask({"op": "hello"})["session"]
+    running.released()
     with running.stopped("engine"):
         client.send(np.concatenate([times(LANE - 5), orders(account, 2, 6), times(2)]).tobytes())
         over = records(client, 8)
