@@ -111,7 +111,8 @@ class Seen:
                 self.trade_ns.append(now - self._trader.sent_ns[int(float(data["p"]))])
             else:
                 prices = (int(float(price)) for price, _ in data["b"])
-                self.depth_ns += [now - self._trader.sent_ns[price] for price in prices if price < PAIRS]
+                sent = (self._trader.sent_ns.get(price) for price in prices if price < PAIRS)
+                self.depth_ns += [now - ns for ns in sent if ns is not None]  # None: of who traded before
 
 
 async def _traded(trader: Trader, seconds: float) -> int:
@@ -138,10 +139,11 @@ async def _round(
         trades = await _traded(trader, seconds)
         took, cpu = time.monotonic() - begin, where.gateway_s() - cpu
         while len(seen.trade_ns) < trades or others.count() - before < trades * count:
-            if reading.done() or time.monotonic() - begin > seconds + PATIENCE_S:
-                raise RuntimeError(
-                    f"of {trades} trades {len(seen.trade_ns)} were told, {readers.told() - before} to many"
-                )
+            if reading.done():
+                reading.result()
+            if time.monotonic() - begin > seconds + PATIENCE_S:
+                many = others.count() - before
+                raise RuntimeError(f"of {trades} trades {len(seen.trade_ns)} were told to one, {many} to the others")
             await asyncio.sleep(0.01)
         reading.cancel()
     return seen, trades * (count + 1), cpu, took

@@ -35,6 +35,7 @@ BOUNDS = {
     "ring.lanes": (8, 256),
     "journal.blocks": (1, 1 << 16),
     "consumers.map_gb": (1, 1 << 15),
+    "gateway.processes": (1, 8),
 }
 SINK_NAME = re.compile(r"[a-z0-9_-]{1,27}")
 SINK_NAME_PREFIX = re.compile(r"[A-Za-z0-9._-]{1,48}")
@@ -191,6 +192,7 @@ class StandbySettings:
 @dataclass(frozen=True)
 class GatewaySettings:
     """run: whether the gateway, and the admin API beside it, run at all. host: where REST and WebSocket are served.
+    processes: how many gateways share its port; the kernel hands each connection to one of them.
 
     The limits are Binance's, counted by each gateway process for itself.
     weight_per_minute: request weight of one address. orders_per_10s, orders_per_day: new orders of one account.
@@ -203,6 +205,7 @@ class GatewaySettings:
 
     run: bool = True
     host: str = "127.0.0.1"
+    processes: int = 1
     weight_per_minute: int = 6000
     orders_per_10s: int = 100
     orders_per_day: int = 200_000

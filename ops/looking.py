@@ -102,7 +102,7 @@ class Look:
         fares = asdict(read_status(self.data, cursor.name.removeprefix(SINK_PREFIX))) if is_sink else {}
         return {
             **{name: fares[name] for name in ("errors", "retries", "dead_letters", "why") if name in fares},
-            **(read_counts(self.data, cursor.name) if cursor.name == GATEWAY else {}),
+            **(read_counts(self.data, cursor.name) if cursor.name.startswith(GATEWAY) else {}),
             "seq": cursor.sequence,
             "lag": max(published - cursor.sequence, 0) if cursor.alive else None,
             "state": CursorState(cursor.state).name.lower() if cursor.alive else "down",

@@ -26,7 +26,7 @@ from ops.cpus import cores_for
 from ops.locks import lock_data, lock_name
 from ops.memory import SharedMemory
 from ops.output import say
-from ops.processes import ProcessSpec, present, sink_processes
+from ops.processes import PROCESSES, ProcessSpec, more_gateways, present, sink_processes
 from ops.run_file import PORTS, ProcessRow, RunFile, live_run
 from ops.supervisor import SIGNALS, StartFailed, Supervisor, load_processes
 from ringbuf.shm import SegmentError, process_start
@@ -108,7 +108,8 @@ class Plan:
         wanted = ["standby"] if is_wanted else []
         wanted += ["kafka"] if self.settings.entry.kafka else []
         wanted += ["gateway"] if self.settings.gateway.run else []
-        return present(wanted=wanted) + sink_processes(self.settings.sinks)
+        specs = PROCESSES + more_gateways(self.settings.gateway.processes)
+        return present(specs, wanted) + sink_processes(self.settings.sinks)
 
 
 def plan_for(

@@ -7,7 +7,7 @@ calls once before the forks so that no process compiles anything.
 import importlib
 import importlib.util
 from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -28,7 +28,7 @@ class ProcessSpec:
     cursor: the name of its cursor on the event ring, empty where it has none.
     standby: the process that goes on in its place when it ends, called by SIGUSR1; it is forked anew then.
     only_where: the settings' section that has to ask for it, empty where it always runs.
-    sink: the configured sink that it feeds, empty where it is none's.
+    called: what its main is given as `name`, where several rows have one main; empty where it is given none.
     packages: what it imports beyond the core's; where one is not installed, this version runs without the process.
     """
 
@@ -38,7 +38,7 @@ class ProcessSpec:
     cursor: str = ""
     standby: str = ""
     only_where: str = ""
-    sink: str = ""
+    called: str = ""
     packages: tuple[str, ...] = ()
 
     def module_name(self) -> str:
@@ -49,10 +49,13 @@ class ProcessSpec:
         """The imported main function."""
         module, _, function = self.target.partition(":")
         main = getattr(importlib.import_module(module), function)
-        return partial(main, name=self.sink) if self.sink else main
+        return partial(main, name=self.called) if self.called else main
 
 
 WEB = ("aiohttp", "uvloop")
+_GATEWAY = ProcessSpec(
+    "gateway", "consumers.gateway.process:main", 0, cursor="gateway", only_where="gateway", packages=WEB
+)
 
 PROCESSES: tuple[ProcessSpec, ...] = (
     ProcessSpec("journal", "consumers.journal.process:main", 4, cursor="journal"),
@@ -66,7 +69,7 @@ PROCESSES: tuple[ProcessSpec, ...] = (
     ProcessSpec("risk", "consumers.risk.process:main", 0, cursor="risk"),
     ProcessSpec("entry", "engine.entry.process:main", 0, cursor="entry"),
     ProcessSpec("entry-kafka", "engine.entry.from_kafka:main", 0, cursor="entry-kafka", only_where="kafka"),
-    ProcessSpec("gateway", "consumers.gateway.process:main", 0, cursor="gateway", only_where="gateway", packages=WEB),
+    _GATEWAY,
     ProcessSpec("admin", "ops.admin.process:main", 0, cursor="admin", only_where="gateway", packages=WEB),
     ProcessSpec("standby-feed", "consumers.replication.feed:main", 5, cursor=FEED_CURSOR, only_where="standby"),
 )
@@ -78,11 +81,17 @@ def present(specs: tuple[ProcessSpec, ...] = PROCESSES, wanted: Collection[str] 
     return tuple(spec for spec in asked if all(map(_is_there, (spec.module_name(), *spec.packages))))
 
 
+def more_gateways(count: int) -> tuple[ProcessSpec, ...]:
+    """One row for each gateway but the first, where `count` of them share its port."""
+    names = (f"{_GATEWAY.name}-{number}" for number in range(2, count + 1))
+    return tuple(replace(_GATEWAY, name=name, cursor=name, called=name) for name in names)
+
+
 def sink_processes(sinks: Iterable[SinkSettings]) -> tuple[ProcessSpec, ...]:
     """One more row for each configured sink."""
     return tuple(
         ProcessSpec(
-            SINK_PREFIX + sink.name, "consumers.sinks.process:main", 2, cursor=SINK_PREFIX + sink.name, sink=sink.name
+            SINK_PREFIX + sink.name, "consumers.sinks.process:main", 2, cursor=SINK_PREFIX + sink.name, called=sink.name
         )
         for sink in sinks
     )

@@ -61,7 +61,6 @@ class Account:
         self.suspended = False
         self.highest = 0
         self.listeners: list[Listener] = []
-        self.under_way: set[str] = set()  # names of orders that are not answered yet
         self._request_names: OrderedDict[int, str] = OrderedDict()
 
     def find(self, order_id: int) -> Order | None:
@@ -159,7 +158,9 @@ class Accounts:
         self._all: dict[int, Account] = {}
 
     def of(self, number: int) -> Account:
-        """An account as it is now. Raises ApiError where a store is too far behind, StoreError, lmdb.Error."""
+        """An account as it is now, with all that any door has told by now. Raises what the stream may raise, ApiError
+        where a store is too far behind, StoreError, lmdb.Error."""
+        self._stream.catch_up()
         account = self._all.get(number)
         if account is None:
             account = self._take_up(number)

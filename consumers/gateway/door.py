@@ -62,8 +62,8 @@ class Door:
         """How many are open."""
         return len(self._open)
 
-    async def open(self, host: str, port: int) -> None:
-        """Serve from now on. Raises OSError where the port is in use."""
+    async def open(self, host: str, port: int, shared: bool = False) -> None:
+        """Serve from now on. Raises OSError where the port is in use, but by those that it is `shared` with."""
         await self._runner.setup()
         self._loop = asyncio.get_running_loop()
         self._most = min(self._most, _files() - RESERVED)
@@ -71,6 +71,7 @@ class Door:
             one = socketlib.socket(family, kind, protocol)
             self._listening.append(one)
             one.setsockopt(socketlib.SOL_SOCKET, socketlib.SO_REUSEADDR, 1)
+            one.setsockopt(socketlib.SOL_SOCKET, socketlib.SO_REUSEPORT, shared)
             if family == socketlib.AF_INET6:
                 one.setsockopt(socketlib.IPPROTO_IPV6, socketlib.IPV6_V6ONLY, 1)
             one.bind(address)

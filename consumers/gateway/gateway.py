@@ -8,6 +8,7 @@ from typing import Any
 
 from config.api_keys import ApiKeys
 from consumers.gateway.accounts import Accounts
+from consumers.gateway.claims import Claims
 from consumers.gateway.desk import Desk
 from consumers.gateway.history import History
 from consumers.gateway.hub import Hub
@@ -52,7 +53,8 @@ class Gateway:
         self.desk = Desk(context, name, self.stream.ring)
         self.accounts = Accounts(self.stream, self.stores, self.names)
         self.history = History(self.stream, self.stores, self.accounts)
-        self.trading = Trading(self.desk, self.names, self.history, self.stream.catalog)
+        self.claims = Claims(context.data)
+        self.trading = Trading(self.desk, self.names, self.claims, self.history, self.stream.catalog)
         self.stream.listeners += [self.accounts.on_events, self.desk.on_events]
         self.sockets = Sockets(context.settings.gateway.connections_per_5m)
         self.hub = Hub(self)
@@ -102,6 +104,7 @@ class Gateway:
     def close(self) -> None:
         """Let go of everything; after `stop`."""
         self.desk.close()
+        self.claims.close()
         self._open.close()
         self.markets.close()
         self.stores.close()

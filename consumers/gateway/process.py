@@ -21,8 +21,11 @@ NAME = "gateway"
 PORT = 10  # behind the base
 
 
-def main(context: "Context") -> int:
-    """Serve until SIGTERM or the supervisor's death; 0 = stopped, 1 = a named failure in the log."""
+def main(context: "Context", name: str = NAME) -> int:
+    """Serve until SIGTERM or the supervisor's death; 0 = stopped, 1 = a named failure in the log.
+
+    name: of its lane and cursor; another one for each gateway that shares the port.
+    """
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(name)s %(message)s")
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C goes to the supervisor, which stops us
     import uvloop  # after the fork: it brings what the other processes have no use for
@@ -31,8 +34,8 @@ def main(context: "Context") -> int:
 
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(run(context, NAME, context.port_base + PORT))
+            runner.run(run(context, name, context.port_base + PORT))
         return 0
     except FAILURES as error:
-        log.error("%s: %s: %s", NAME, type(error).__name__, error)
+        log.error("%s: %s: %s", name, type(error).__name__, error)
         return 1

@@ -45,7 +45,7 @@ class Server:
         door = Door(app, settings.connections, settings.connections_per_address, server_tls(settings))
         telling = asyncio.create_task(keep_told(*self._told_as, lambda: self._counts(door)))
         try:
-            await door.open(self._host, self._port)
+            await door.open(self._host, self._port, shared=settings.processes > 1)
             await self._life.watch()
         finally:
             telling.cancel()

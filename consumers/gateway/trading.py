@@ -9,6 +9,7 @@ import numpy as np
 from config.catalog import Catalog
 from config.json_commands import decode_all
 from consumers.gateway.accounts import Account
+from consumers.gateway.claims import Claims
 from consumers.gateway.desk import Desk
 from consumers.gateway.errors import NEW_ORDER_REJECTED, SERVER_BUSY, ApiError, unavailable
 from consumers.gateway.history import History
@@ -48,9 +49,10 @@ class Placed:
 class Trading:
     """Everything that goes to the engine for an account."""
 
-    def __init__(self, desk: Desk, names: Names, history: History, catalog: Catalog) -> None:
+    def __init__(self, desk: Desk, names: Names, claims: Claims, history: History, catalog: Catalog) -> None:
         self._desk = desk
         self._names = names
+        self._claims = claims
         self._history = history
         self._catalog = catalog
 
@@ -73,13 +75,12 @@ class Trading:
     async def place_all(self, account: Account, orders: list[Terms], list_name: str | None = None) -> list[Placed]:
         """One order, or two that are a pair: the second waits, and one cancels the other."""
         names = [terms.name for terms in orders if terms.name is not None]
-        if len(set(names)) < len(names) or not account.under_way.isdisjoint(names):
+        if not self._claims.take(account.number, names):
             raise duplicate_order()
-        account.under_way.update(names)
         try:
             return await self._place(account, orders, list_name)
         finally:
-            account.under_way.difference_update(names)
+            self._claims.give_back(account.number, names)
 
     async def _place(self, account: Account, orders: list[Terms], list_name: str | None) -> list[Placed]:
         numbers, resent = [], []
@@ -116,10 +117,13 @@ class Trading:
         known = None if name is None else self._names.number(account.number, name)
         if known is None:
             return await self._new_number(account, name, 1), False
-        order = account.find_client(known)
+        order, ref = account.find_client(known), 0
+        if order is None:  # where another gateway placed it, the store can know it sooner than this process does
+            ref = await self._history.client_ref(account, known)
+            order = await self._history.order(account, ref) if ref > 0 else None
         if order is not None and order.is_open:
             raise duplicate_order()
-        if order is not None or await self._history.client_ref(account, known):
+        if order is not None or ref:
             return await self._new_number(account, name, 1), False
         return known, True
 

@@ -82,7 +82,7 @@ class Picture:
             "processes": [
                 {
                     "name": name,
-                    "step": STEPS.get(name, 5 if name.startswith("sink-") else 0),
+                    "step": STEPS.get(name, 5 if name.startswith(("sink-", "gateway-")) else 0),
                     **{key: row[key] for key in ("pid", "cpu", "state", "restarts", "why")},
                     "cursor": report["consumers"].get(name),
                     "latency": latencies.get(name),
