@@ -19,12 +19,13 @@ from ringbuf.codes import Side
 from tests.engine.dealer import Client, client_of, place
 from tests.pipeline import Pipeline, eventually, pipeline
 
-SHORT, LONG = 8_000, 10_000_000
+SHORT, LONG = 8_000, int(os.environ.get("MATCHLINE_HOSTILE_FRAMES", 10_000_000))
 A_CLIENT = 1000  # frames, then another one comes
 MORE_MB, MORE_FILES = 16, 4
 MORE_LOG = 64 << 10
 IDS, HONEST_IDS = count(1000), count(10)
 HOSTILE, HONEST = 7, 8
+ORDER = place_record(HOSTILE, 0, 0, Side.BUY, 1, price_ticks=1)
 WORDS = (
     "buy", "sell", "limit", "market", "stop", "gtc", "fok", "BTC-USDT", "USDT", "1", "-1", "0." + "0" * 30 + "1", "1e9",
     "9" * 400, "", "\x00", "ß", None, True, 0, -1, 2**63, 2**64, 1e308, [], {}, [[[]]], {"op": "place"},
@@ -95,13 +96,11 @@ class Frames:
 
     def _binary(self) -> np.ndarray:
         draw = self._draw
-        commands = np.concatenate([
-            place_record(
-                HOSTILE, next(self._ids), 0, draw.choice((Side.BUY, Side.SELL)), draw.randrange(1, 9),
-                price_ticks=draw.randrange(4_900_000, 5_100_000),
-            )
-            for _ in range(draw.randrange(1, 12))
-        ])  # fmt: skip
+        commands = np.repeat(ORDER, draw.randrange(1, 12))
+        commands["client_id"] = [next(self._ids) for _ in commands]
+        commands["side"] = draw.choice((Side.BUY, Side.SELL))
+        commands["qty_lots"] = draw.randrange(1, 9)
+        commands["price_ticks"] = draw.randrange(4_900_000, 5_100_000)
         raw = commands.view(np.uint8).reshape(len(commands), -1)
         for _ in range(max(draw.randrange(12) - 6, 0)):  # any byte of any record
             raw[draw.randrange(len(raw)), draw.randrange(raw.shape[1])] = draw.randrange(256)

@@ -20,7 +20,7 @@ from tests.consumers.gateway.keys import client_of, fund
 from tests.pipeline import Pipeline, eventually, pipeline
 
 ACCOUNTS = (7, 8)
-SHORT, LONG = 6000, 10_000_000
+SHORT, LONG = 6000, int(os.environ.get("MATCHLINE_HOSTILE_FRAMES", 10_000_000))
 A_CONNECTION = 300  # frames at most
 AT_ONCE = 20
 MORE_MB = 24  # that the process may have after all of it
