@@ -17,7 +17,7 @@ import zmq
 from bench.conditions import conditions
 from bench.host import BASE, ROOT, Host, host
 from bench.percentiles import percentiles, text
-from bench.readers import readers
+from bench.readers import Readers, readers
 from client.python.commands import cancel, place
 from client.python.lane_client import LaneClient
 from ops.convert.generate import generate
@@ -28,6 +28,7 @@ ACCOUNT = 1
 ORDERS, ORDERS_QUICK = 5_000, 500
 COMMANDS, COMMANDS_QUICK = 200_000, 20_000
 PATIENCE_MS = 10_000
+QUIET_S = 0.2
 # For `readers`: everything of one port, by messages.
 READER = """
 import sys, zmq
@@ -119,6 +120,15 @@ def _message(socket: Any) -> None:
 # --- a market ---------------------------------------------------------------------------------------------------------
 
 
+def _all_read(reader: Readers) -> int:
+    """Messages, once no more come but heartbeats."""
+    before, messages = -1, reader.count()
+    while messages - before > 1:
+        time.sleep(QUIET_S)
+        before, messages = messages, reader.count()
+    return messages
+
+
 def _flowing(running: Host, commands: Path, port: int) -> dict[str, int]:
     """What the publisher used for an event of the market, and messages that came. port 0: nobody reads."""
     before = int(running.look()["published"])
@@ -129,7 +139,7 @@ def _flowing(running: Host, commands: Path, port: int) -> dict[str, int]:
     if port:
         with readers(READER, running.base + port) as reader:
             used = running.used(feed)
-            messages = reader.count()
+            messages = _all_read(reader)
     else:
         used, messages = running.used(feed), 0
     events = int(running.look()["published"]) - before
