@@ -18,6 +18,7 @@ import numpy as np
 import orjson
 import zmq
 
+from config.catalog import IS_LISTING
 from config.command_text import MAX_ACCOUNT, Malformed, read_flag, read_whole, read_word
 from config.json_commands import decode_all
 from config.json_events import encode_all
@@ -35,7 +36,7 @@ from ops.shards.routing import ALL, Routing, runs
 from ops.shards.run import ShardsContext
 from ops.shards.session import BINARY, NUMBERS, Session, Sessions
 from ops.shards.transfer_requests import TransferRequests
-from ringbuf.codes import NO_SYMBOL, EventType, Reason
+from ringbuf.codes import NO_SYMBOL, Reason
 from ringbuf.records import COMMAND_BUST, EVENT
 
 log = logging.getLogger(__name__)
@@ -47,13 +48,6 @@ MESSAGE_BYTES = 16 << 20
 ASSETS_S = 1.0  # between two looks at whether all shards list the same
 READY_S = 60.0
 TICK_MOST_S = 0.5  # between two looks; more than that was a pause
-_LISTINGS = (
-    EventType.LISTED_ASSET,
-    EventType.LISTED_INSTRUMENT,
-    EventType.CHANGED_INSTRUMENT,
-    EventType.DELISTED_ASSET,
-    EventType.DELISTED_INSTRUMENT,
-)
 
 
 class Entry:
@@ -289,8 +283,8 @@ class Entry:
         """Events (of outside; `session` says whether they answer this client) as frames."""
         if not len(events):
             return []
-        if np.isin(events["type"], _LISTINGS).any():
-            self.listings.refresh()
+        if IS_LISTING[events["type"]].any():
+            self.listings.refresh_now()  # before it is told: who hears of it may trade it at once
             self.routing.listed()
         if form == BINARY:
             told = copy_of(events).view(EVENT)
@@ -300,7 +294,7 @@ class Entry:
         if int(events["symbol"].max(initial=0, where=events["symbol"] != NO_SYMBOL)) >= len(
             self.listings.catalog.instruments
         ):
-            self.listings.refresh()
+            self.listings.refresh_now()
         return [orjson.dumps(fields) for fields in encode_all(events, self.listings.catalog)]
 
     def _flush(self, session: Session) -> None:

@@ -37,11 +37,15 @@ class Listings:
         self._looked_s = now_s
         return True
 
+    def refresh_now(self) -> None:
+        """Read again, however lately that was done: something was told that is not in here yet. Raises JournalError."""
+        self._looked_s = 0.0
+        self.refresh()
+
     def fold(self, events: np.ndarray) -> None:
         """Events were told: where they list or change something, the journals have it by now."""
         if IS_LISTING[events["type"]].any():
-            self._looked_s = 0.0
-            self.refresh()
+            self.refresh_now()
 
     def _journal(self, shard: int) -> JournalReader:
         found = self._journals[shard]
