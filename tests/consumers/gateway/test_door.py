@@ -1,6 +1,8 @@
 """Who is slow, has too much to say or comes too often, at a door with short times; real sockets, no pipeline."""
 
 import asyncio
+import os
+import resource
 import socket
 import threading
 import time
@@ -231,6 +233,36 @@ def test_one_address_has_only_so_many_connections_and_room_comes_back(served: Se
     for one in several:
         assert told(one).startswith(b"HTTP/1.1 408 ")
     eventually(lambda: served.open_now() == 0 and not served.door._each, "nothing is kept of them")
+
+
+def test_whoever_comes_while_no_file_can_be_opened_is_let_in_later(
+    served: Served, caplog: pytest.LogCaptureFixture
+) -> None:
+    one, (soft, hard) = socket.socket(), resource.getrlimit(resource.RLIMIT_NOFILE)
+    one.settimeout(PATIENCE_S)
+    filled: list[int] = []
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (1 + max(map(int, os.listdir("/proc/self/fd"))), hard))
+        with suppress(OSError):
+            while True:
+                filled.append(os.open(os.devnull, os.O_RDONLY))
+        one.connect(("127.0.0.1", served.port))
+        one.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        eventually(lambda: "no room for another connection" in caplog.text, "it says so")
+        assert served.open_now() == 0
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        for each in filled:
+            os.close(each)
+    assert told(one).startswith(b"HTTP/1.1 404 ")
+    assert is_answered(served.port)
+
+
+def test_addresses_of_one_ipv6_network_count_as_one() -> None:
+    counted = door._counted_as
+    assert counted("2001:db8::1") == counted("2001:db8::ffff:0:0:1") == counted("2001:db8::1%eth0")
+    assert counted("2001:db8::1") != counted("2001:db8:0:1::1")
+    assert counted("10.0.0.1") != counted("10.0.0.2")
 
 
 def test_where_it_is_crowded_who_wants_nothing_just_now_has_to_go(monkeypatch: pytest.MonkeyPatch) -> None:
