@@ -33,7 +33,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     Where files run side by side, nobody waits at the end for one of them then.
     """
     asked = bool(config.getoption("servers"))
-    if asked or not any(str(given).startswith(ON_SERVERS) for given in config.args):
+    if asked or not any(f"{given}/".startswith(ON_SERVERS) for given in config.args):
         left_out = [item for item in items if item.nodeid.startswith(ON_SERVERS) != asked]
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if item.nodeid.startswith(ON_SERVERS) == asked]
