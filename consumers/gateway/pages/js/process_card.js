@@ -6,7 +6,7 @@ import { colour, make } from "./dom.js";
 const REMEMBERED = 60; // looks
 export const UNDER_WAY = 50; // events: so far behind is nobody late, only busy
 
-export const WORK = {
+const WORK = {
   engine: "match output",
   orders: "order status",
   balances: "accounts and ledger",
@@ -22,6 +22,11 @@ export const WORK = {
   admin: "admin API",
   "standby-feed": "for followers",
 };
+
+/** What a process does, by its name; a second gateway is called `gateway-2`. */
+function workOf(name) {
+  return WORK[name] ?? WORK[name.replace(/-[0-9]+$/, "")] ?? (name.startsWith("sink-") ? "outside store" : "");
+}
 
 export class ProcessCard {
   #lags = [];
@@ -61,7 +66,7 @@ export class ProcessCard {
     this.#parts.line = make("canvas", { "aria-hidden": "true" });
     this.element.append(
       head,
-      make("div", { class: "what", text: WORK[name] ?? (name.startsWith("sink-") ? "outside store" : "") }),
+      make("div", { class: "what", text: workOf(name) }),
       list,
       make("div", { class: "bar" }, this.#parts.fill),
       this.#parts.line,
