@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 from config.errors import ConfigError
+from config.open_files import raise_open_files
 from ops.output import say
 from ops.shards.layout import read_shards
 
@@ -86,6 +87,7 @@ def usage() -> str:
 def main(arguments: list[str] | None = None) -> int:
     """Run one verb; returns the exit code."""
     verb, rest = split_verb(sys.argv[1:] if arguments is None else arguments)
+    raise_open_files()
     try:
         return _run(verb, rest)
     except ConfigError as error:

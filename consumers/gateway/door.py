@@ -8,7 +8,6 @@ client's next request are closed; when all are taken, newcomers are.
 import asyncio
 import errno
 import logging
-import resource
 import socket as socketlib
 import ssl
 from collections import Counter
@@ -18,6 +17,7 @@ from typing import Any
 
 from aiohttp import web
 
+from config.open_files import raise_open_files
 from consumers.gateway.connection import SERVER, Connection, raw_answer
 
 log = logging.getLogger(__name__)
@@ -66,7 +66,7 @@ class Door:
         """Serve from now on. Raises OSError where the port is in use, but by those that it is `shared` with."""
         await self._runner.setup()
         self._loop = asyncio.get_running_loop()
-        self._most = min(self._most, _files() - RESERVED)
+        self._most = min(self._most, raise_open_files() - RESERVED)
         for family, kind, protocol, _, address in _addresses(host, port):
             one = socketlib.socket(family, kind, protocol)
             self._listening.append(one)
@@ -175,10 +175,3 @@ def _addresses(host: str, port: int) -> list[Any]:
 def _counted_as(address: str) -> str:
     """Whoever has one IPv6 address has 2^64."""
     return address if ":" not in address else str(int(IPv6Address(address.partition("%")[0])) >> 64)
-
-
-def _files() -> int:
-    """As many as this process may have open, from now on."""
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    return most if most != resource.RLIM_INFINITY else 1 << 30

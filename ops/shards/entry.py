@@ -10,7 +10,6 @@ only names by its client id, is asked of all shards where it is not remembered.
 """
 
 import logging
-import resource
 import time
 from typing import Any
 
@@ -22,6 +21,7 @@ from config.catalog import IS_LISTING
 from config.command_text import MAX_ACCOUNT, Malformed, read_flag, read_whole, read_word
 from config.json_commands import decode_all
 from config.json_events import encode_all
+from config.open_files import raise_open_files
 from consumers.journal.checks import fill_checksums
 from engine.entry.frames import FrameError, as_json, binary_commands, notice, whole_groups
 from engine.entry.vetting import malformed_command
@@ -55,7 +55,7 @@ class Entry:
 
     def __init__(self, context: ShardsContext) -> None:
         self.shards = context.shards
-        _allow_files()
+        raise_open_files()  # each client costs some for every shard
         self.listings = Listings(self.shards)
         self.routing = Routing(self.shards, self.listings)
         self._zmq: zmq.Context[Any] = zmq.Context()
@@ -391,12 +391,6 @@ class Entry:
         self.transfers.close()
         self._zmq.term()
         self.listings.close()
-
-
-def _allow_files() -> None:
-    """As many open files as this process may have: each client costs some for every shard."""
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def main(context: ShardsContext) -> int:

@@ -4,6 +4,7 @@ import os
 import random
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -122,9 +123,14 @@ def _fits(fields: dict[str, object]) -> bool:
 
 
 def held(pid: int) -> tuple[int, float]:
-    """(open files, MB) of a process."""
-    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
-    return len(os.listdir(f"/proc/{pid}/fd")), pages * os.sysconf("SC_PAGESIZE") / (1 << 20)
+    """(open files, MB of its own) of a process; segments of the journal are the history's, and grow with it."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    own_kb = next(int(line.split()[1]) for line in lines if line.startswith("RssAnon:"))
+    files = []
+    for path in Path(f"/proc/{pid}/fd").iterdir():
+        with suppress(FileNotFoundError):  # closed meanwhile
+            files.append(os.readlink(path))
+    return len([path for path in files if "/journal/" not in path]), own_kb / 1024
 
 
 def drain(client: Client) -> None:
