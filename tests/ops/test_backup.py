@@ -9,6 +9,7 @@ import pytest
 from consumers.journal.format import journal_folder, list_history
 from consumers.journal.tail import read_header
 from consumers.journal.verify import diff
+from engine.snapshots import list_snapshots
 from ops.admin.adjustments import Adjustments
 from tests.e2e.flow import commands, write_lines
 from tests.pipeline import Pipeline, eventually, pipeline
@@ -31,6 +32,7 @@ def test_a_copy_made_while_it_trades_trades_on_elsewhere(running: Pipeline, tmp_
     flow = write_lines(tmp_path / "commands.jsonl", commands(60_000, 7))
     busy = running.popen("feed", str(flow), "--rate", "2000", "--json")
     eventually(lambda: running.published() > 4_000 or busy.poll() is not None, "4000 events")
+    eventually(lambda: list_snapshots(running.data), "a snapshot of some of them")
     made = running.report("backup", str(tmp_path / "copy"))
     assert busy.poll() is None, "the flow went on meanwhile"
     busy.terminate()
