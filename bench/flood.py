@@ -10,7 +10,6 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,8 +19,8 @@ from typing import Any
 import numpy as np
 
 from bench.conditions import conditions
+from bench.host import ROOT, host
 from bench.percentiles import percentiles, text
-from bench.recovery_live import _verb
 from client.python.commands import cancel, place
 from client.python.lane_client import LaneClient
 from ops.run_file import PORTS, read_run
@@ -149,17 +148,9 @@ def run(
 ) -> dict[str, Any]:
     """Percentiles by phase, and p50 and p99 of each as multiples of the quiet one's."""
     rounds, seconds = rounds or (ROUNDS_QUICK if quick else ROUNDS), seconds or (SECONDS_QUICK if quick else SECONDS)
-    name = f"matchline-bench-{os.getpid()}"
-    with tempfile.TemporaryDirectory() as folder:
-        data, config = Path(folder) / "data", Path(folder) / "config.toml"
-        config.write_text(CONFIG)
-        _verb("up", data, name, "--detach", "--port-base", str(base), "--config", str(config))
-        try:
-            deposit = f'{{"op":"deposit","account":{ACCOUNT},"asset":"USDT","amount":"1000000","client_id":1}}'
-            _verb("send", data, name, deposit)
-            times = measure(data, name, base, rounds, seconds)
-        finally:
-            _verb("down", data, name)
+    with host(ROOT / "config" / "instruments.toml", config=CONFIG, base=base) as running:
+        running.verb("send", f'{{"op":"deposit","account":{ACCOUNT},"asset":"USDT","amount":"1000000","client_id":1}}')
+        times = measure(running.data, running.name, base, rounds, seconds)
     found: dict[str, Any] = {phase: {"ns": percentiles(each), "orders": len(each)} for phase, each in times.items()}
     quiet = found["quiet"]["ns"]
     for phase, each in found.items():

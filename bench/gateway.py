@@ -4,18 +4,15 @@ One whole pipeline as `up` starts it, its clients and whatever else runs on the 
 gateway costs those who do not use it.
 """
 
-import os
-import tempfile
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from bench import gateway_orders, gateway_streams
 from bench.conditions import conditions
 from bench.gateway_place import ACCOUNT, OTHER, Place
+from bench.host import ROOT, Host, host
 from bench.percentiles import text
-from bench.recovery_live import _verb
 from config.api_keys import create_key
 from ops.run_file import PORTS
 
@@ -36,16 +33,17 @@ ROUNDS, ROUNDS_QUICK = 5, 1
 PATIENCE_S = 30.0
 
 
-def _prepared(data: Path, name: str, base: int) -> Place:
+def _prepared(running: Host) -> Place:
     """Accounts with funds, and a key that the gateway knows."""
     deposits = [
         DEPOSIT.format(account=account, asset=asset, number=number)
         for account in (ACCOUNT, OTHER)
         for number, asset in enumerate(("USDT", "BTC"), 1)
     ]
-    _verb("send", data, name, *deposits)
-    made, secret = create_key(data, ACCOUNT, ["read", "trade"])
-    place = Place(name, data, f"tcp://127.0.0.1:{base}", base + PORTS["gateway"], made.key, secret)
+    running.verb("send", *deposits)
+    made, secret = create_key(running.data, ACCOUNT, ["read", "trade"])
+    entry, port = f"tcp://127.0.0.1:{running.base}", running.base + PORTS["gateway"]
+    place = Place(running.name, running.data, entry, port, made.key, secret)
     deadline = time.monotonic() + PATIENCE_S
     while not gateway_orders.is_known(place):
         if time.monotonic() > deadline:
@@ -58,21 +56,14 @@ def run(quick: bool, tell: Callable[[str], None], base: int = BASE, subscribers:
     """Nanoseconds of orders by way in, REST's rate, and what streams take to tell a trade and a price level."""
     orders, rounds = (ORDERS_QUICK, ROUNDS_QUICK) if quick else (ORDERS, ROUNDS)
     rest_s, stream_s = (REST_S_QUICK, STREAM_S_QUICK) if quick else (REST_S, STREAM_S)
-    name = f"matchline-bench-{os.getpid()}"
-    with tempfile.TemporaryDirectory() as folder:
-        data, config = Path(folder) / "data", Path(folder) / "config.toml"
-        config.write_text(CONFIG)
-        _verb("up", data, name, "--detach", "--port-base", str(base), "--config", str(config))
-        try:
-            place = _prepared(data, name, base)
-            ways = gateway_orders.one_by_one(place, orders, rounds)
-            rest = gateway_orders.as_many_as_it_takes(place, rest_s, rounds)
-            streams = {
-                f"subscribers_{number}": gateway_streams.told(place, number, stream_s, rounds)
-                for number in (1, subscribers)
-            }
-        finally:
-            _verb("down", data, name)
+    with host(ROOT / "config" / "instruments.toml", config=CONFIG, base=base) as running:
+        place = _prepared(running)
+        ways = gateway_orders.one_by_one(place, orders, rounds)
+        rest = gateway_orders.as_many_as_it_takes(place, rest_s, rounds)
+        streams = {
+            f"subscribers_{number}": gateway_streams.told(place, number, stream_s, rounds)
+            for number in (1, subscribers)
+        }
     for way, ns in ways.items():
         tell(f"gateway: order to acknowledgement, {way}: {text(ns)}")
     tell(f"gateway: REST {rest['orders_per_s']:,} orders/s, {rest['gateway_us_per_order']} µs of the gateway each")

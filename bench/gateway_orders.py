@@ -9,7 +9,7 @@ import itertools
 import socket
 import statistics
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -111,12 +111,7 @@ async def _websocket(where: Place, count: int) -> list[int]:
                 raise RuntimeError(f"{method}: {answer}")
             return took, answer["result"]
 
-        found = []
-        for _ in range(count):
-            took, order = await answered("order.place", **LIMIT)
-            found.append(took)
-            await answered("order.cancel", symbol="BTCUSDT", orderId=order["orderId"])
-        return found
+        return await _placed(answered, "order.place", "order.cancel", count)
 
 
 async def _rest(where: Place, count: int) -> list[int]:
@@ -132,12 +127,17 @@ async def _rest(where: Place, count: int) -> list[int]:
                 raise RuntimeError(f"{method} order: {order}")
             return took, order
 
-        found = []
-        for _ in range(count):
-            took, order = await answered("POST", **LIMIT)
-            found.append(took)
-            await answered("DELETE", symbol="BTCUSDT", orderId=order["orderId"])
-        return found
+        return await _placed(answered, "POST", "DELETE", count)
+
+
+async def _placed(answered: Callable[..., Awaitable[tuple[int, Any]]], begin: str, end: str, count: int) -> list[int]:
+    """How long each order's answer took; each is taken back, untimed."""
+    found = []
+    for _ in range(count):
+        took, order = await answered(begin, **LIMIT)
+        found.append(took)
+        await answered(end, symbol="BTCUSDT", orderId=order["orderId"])
+    return found
 
 
 # --- as many as it takes ----------------------------------------------------------------------------------------------
