@@ -8,6 +8,11 @@ _MOST_CONTROL = 125  # bytes in a control frame
 NORMAL, GOING_AWAY, UNSUPPORTED, POLICY, OVERLOADED = 1000, 1001, 1003, 1008, 1013  # close codes
 
 
+def close_frame(code: int, reason: str) -> bytes:
+    """The last one. The reason is ASCII, and cut after 123 characters."""
+    return frame((struct.pack(">H", code) + reason.encode("ascii"))[:_MOST_CONTROL], CLOSE)
+
+
 def frame(payload: bytes, opcode: int = TEXT) -> bytes:
     """One whole frame."""
     size = len(payload)

@@ -8,6 +8,9 @@ reads as fast as it is written to. What a client has not read yet waits in the t
 - above MOST it is closed with a reason (1008): what may not be left out would be lost, or grow without end. Who hears
   what happens to an account has more (MOST_OWN): a gateway that stood still tells much of it at once.
 
+Whoever is let go of is told why in a close frame, and read from until it answers that with its own, or CLOSE_S are
+over: what a client sent and nobody read would make the kernel reset the connection, and wipe the reason out.
+
 A ping each 20 s has to be answered with its payload within a minute, and a connection lasts 24 h, as at Binance.
 """
 
@@ -19,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import WSMsgType, web
 
-from consumers.gateway.frames import GOING_AWAY, PING, POLICY, PONG, UNSUPPORTED, frame
+from consumers.gateway.frames import GOING_AWAY, PING, POLICY, PONG, UNSUPPORTED, close_frame, frame
 
 if TYPE_CHECKING:
     from consumers.gateway.sockets import Sockets
@@ -49,12 +52,13 @@ class Socket:
         self._per_second = per_second
         self._second, self._in_second = 0, 0
         self._response = web.WebSocketResponse(
-            timeout=CLOSE_S, autoping=False, compress=False, max_msg_size=MAX_MESSAGE
+            timeout=CLOSE_S, autoclose=False, autoping=False, compress=False, max_msg_size=MAX_MESSAGE
         )
         self._transport: Any = None
         self.since = self._pinged = time.monotonic()
         self._unanswered: dict[bytes, float] = {}  # pings, and when they were sent
         self.is_over = False
+        self._dropped: float | None = None  # when its close frame was written
         self.most = MOST
         self.at_end: list[Callable[[], None]] = []  # called once it is over
         self.each_look: list[Callable[[], None]] = []  # called each second
@@ -79,10 +83,18 @@ class Socket:
                 taken += 1
                 if taken % AT_A_STRETCH == 0:
                     await asyncio.sleep(0)  # what has come already is taken without a pause: others have their turn
+            await self._end()
         finally:
             self._finish()
             self._sockets.remove(self)
         return self._response
+
+    async def _end(self) -> None:
+        """The client has said goodbye: answer, unless that was its answer."""
+        if self._dropped is None:
+            await self._response.close(drain=False)
+        else:
+            self._transport.close()
 
     def _finish(self) -> None:
         self.is_over = True
@@ -129,6 +141,10 @@ class Socket:
 
     def look(self, now: float) -> None:
         """Once a second or so: ping, and let go of who does not answer or has been here for a day."""
+        if self._dropped is not None:
+            if now - self._dropped > CLOSE_S:
+                self.abort()
+            return
         if now - self.since > LIFE_S:
             self.drop(GOING_AWAY, "A connection lasts 24 hours.")
         elif self._unanswered and now - next(iter(self._unanswered.values())) > PONG_S:
@@ -148,13 +164,9 @@ class Socket:
             return
         self._finish()
         self._sockets.note(self.address, reason)
-        self._sockets.close_later(self._close(code, reason))
+        self._dropped = time.monotonic()
+        self._transport.write(close_frame(code, reason))
 
-    async def _close(self, code: int, reason: str) -> None:
-        try:
-            async with asyncio.timeout(CLOSE_S):
-                await self._response.close(code=code, message=reason.encode())
-        except TimeoutError:
-            pass
-        if not self._transport.is_closing():
-            self._transport.abort()
+    def abort(self) -> None:
+        """No more patience: what waits for the client is lost."""
+        self._transport.abort()

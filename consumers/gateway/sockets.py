@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Coroutine
+from contextlib import suppress
 from http import HTTPStatus
 
 from consumers.gateway.errors import TOO_MANY_REQUESTS, ApiError
@@ -27,11 +27,11 @@ class Sockets:
 
     def __init__(self, per_five_minutes: int) -> None:
         self._all: set[Socket] = set()
-        self._closing: set[asyncio.Task[None]] = set()
         self._most = per_five_minutes
         self._attempts = Window(ATTEMPTS_S)
         self._noted = Window(60)
         self._looked = 0.0
+        self._all_gone = asyncio.Event()
         self.conflated = self.too_slow = self.silent = 0
 
     def __len__(self) -> int:
@@ -58,12 +58,8 @@ class Sockets:
     def remove(self, socket: Socket) -> None:
         """One that is not any more."""
         self._all.discard(socket)
-
-    def close_later(self, closing: Coroutine[None, None, None]) -> None:
-        """Carry out a goodbye that nobody waits for."""
-        task = asyncio.get_running_loop().create_task(closing)
-        self._closing.add(task)
-        task.add_done_callback(self._closing.discard)
+        if not self._all:
+            self._all_gone.set()
 
     def look(self) -> None:
         """As often as one likes; each second each connection is looked at."""
@@ -74,8 +70,12 @@ class Sockets:
                 socket.look(now)
 
     async def close(self) -> None:
-        """The process ends: say goodbye to all."""
+        """The process ends: say goodbye to all, and hear theirs for GOODBYE_S."""
         for socket in list(self._all):
             socket.drop(GOING_AWAY, "The gateway is about to stop.")
-        if self._closing:
-            await asyncio.wait(self._closing, timeout=GOODBYE_S)
+        self._all_gone.clear()
+        if self._all:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._all_gone.wait(), GOODBYE_S)
+        for socket in list(self._all):
+            socket.abort()

@@ -39,16 +39,27 @@ def why_not() -> str:
 
 @contextmanager
 def traced(pid: int, log: Path, *options: str) -> Iterator["subprocess.Popen[bytes]"]:
-    """strace on a running process, attached by the time this begins, gone when it ends."""
+    """strace on a running process, attached by the time this begins, gone when it ends.
+
+    What is to happen may have happened by then, and the process be gone.
+    """
     command = ["strace", "-y", "-qq", "-s", "0", "-o", str(log), "-p", str(pid), *options]
     tracer = subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        status = Path(f"/proc/{pid}/status")
-        wait_until(lambda: f"TracerPid:\t{tracer.pid}\n" in status.read_text(), f"strace watches {pid}")
+        wait_until(lambda: tracer_of(pid) in (None, tracer.pid), f"strace watches {pid}")
         yield tracer
     finally:
         tracer.terminate()
         tracer.wait()
+
+
+def tracer_of(pid: int) -> int | None:
+    """Who traces a process, 0 = nobody; None where it is gone."""
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    return int(status.partition("TracerPid:\t")[2].split()[0])
 
 
 def wait_until(condition: Callable[[], bool], what: str) -> None:

@@ -8,6 +8,7 @@ from tests.consumers.gateway.sockets import run, talk
 from tests.pipeline import pipeline
 
 LIMIT = 20  # weight a minute; banned at twice that
+COUNT = 1000  # of 1 KB: more than anybody has read when the ban comes
 
 
 def test_who_goes_on_is_refused_then_banned_and_its_websocket_ends(tmp_path: Path) -> None:
@@ -18,8 +19,8 @@ def test_who_goes_on_is_refused_then_banned_and_its_websocket_ends(tmp_path: Pat
         async def main() -> None:
             async with talk(port, "/ws-api/v3") as one:
                 with suppress(ConnectionError):  # it may be over before all are sent
-                    for _ in range(6 * LIMIT):  # enough also where a minute ends among them
-                        await one.socket.send_str('{"id": 1, "method": "ping"}')
+                    for _ in range(COUNT):  # enough also where a minute ends among them
+                        await one.socket.send_str('{"id": 1, "method": "ping"}'.ljust(1024))
                 assert await one.end() == (1008, "This address is banned.")
 
         run(main())
