@@ -21,6 +21,7 @@ class Flow:
     """Sends seeded commands and hears their answers; each side has an account of its own, so nobody trades alone."""
 
     def __init__(self, running: Pipeline, seed: int) -> None:
+        self.running = running
         self.client = LaneClient(running.name, LANE)
         self._random = random.Random(seed)
         self._numbers = itertools.count(10)

@@ -53,8 +53,9 @@ def snapshot(anybody: Client, limit: int = 5000) -> Any:
 
 
 def settled(flow: Flow, anybody: Client) -> Any:
-    """The book once the gateway has been told of all that was sent."""
+    """The book once the gateway has been told of all that was sent, and every store has it."""
     price = flow.mark()
+    flow.running.settled()
     return eventually(lambda: holds(snapshot(anybody), price), "the last order is in the book")
 
 
