@@ -54,7 +54,8 @@ class Socket:
         self._response = web.WebSocketResponse(
             timeout=CLOSE_S, autoclose=False, autoping=False, compress=False, max_msg_size=MAX_MESSAGE
         )
-        self._transport: Any = None
+        self._transport: Any = None  # until the handshake
+        self._early = b""  # written before that
         self.since = self._pinged = time.monotonic()
         self._unanswered: dict[bytes, float] = {}  # pings, and when they were sent
         self.is_over = False
@@ -64,17 +65,17 @@ class Socket:
         self.each_look: list[Callable[[], None]] = []  # called each second
 
     async def serve(self, begin: Callable[["Socket"], None] | None = None) -> web.WebSocketResponse:
-        """From the handshake to the end; `begin` is called in between."""
-        await self._response.prepare(self._request)
-        self._transport = self._request.transport
-        if self._transport is None:
-            return self._response
-        raw = self._transport.get_extra_info("socket")
-        raw.setsockopt(socketlib.SOL_SOCKET, socketlib.SO_SNDBUF, KERNEL)
-        self._sockets.add(self)
+        """From the handshake to the end.
+
+        `begin` is called before it: what a client does once it is connected, it hears of. What that raises is raised.
+        """
         try:
             if begin is not None:
                 begin(self)
+            await self._response.prepare(self._request)
+            if self._request.transport is None:
+                return self._response
+            self._open(self._request.transport)
             taken = 0
             async for message in self._response:
                 waiting = self._take(message)
@@ -88,6 +89,14 @@ class Socket:
             self._finish()
             self._sockets.remove(self)
         return self._response
+
+    def _open(self, transport: Any) -> None:
+        raw = transport.get_extra_info("socket")
+        raw.setsockopt(socketlib.SOL_SOCKET, socketlib.SO_SNDBUF, KERNEL)
+        self._transport = transport
+        if self._early:
+            transport.write(self._early)
+        self._sockets.add(self)
 
     async def _end(self) -> None:
         """The client has said goodbye: answer, unless that was its answer."""
@@ -125,18 +134,29 @@ class Socket:
         return 0 < self._per_second < self._in_second
 
     @property
+    def _unread(self) -> int:
+        """Bytes that wait for the client to read on."""
+        return 0 if self._transport is None else int(self._transport.get_write_buffer_size())
+
+    @property
     def is_full(self) -> bool:
         """Whether the client is behind: what can wait, or be left out, should be."""
-        return bool(self._transport.get_write_buffer_size() > FULL)
+        return self._unread > FULL
 
     def write(self, data: bytes) -> None:
         """Whole frames to the client; nothing once it is over. A client too far behind is dropped instead."""
-        if self.is_over or self._transport.is_closing():
+        if self.is_over:
             return
-        if self._transport.get_write_buffer_size() + len(data) > self.most:
+        if self._unread + len(data) > self.most:
             self._sockets.too_slow += 1
             self.drop(POLICY, "Too slow: more is unread than is kept for a connection.")
         else:
+            self._put(data)
+
+    def _put(self, data: bytes) -> None:
+        if self._transport is None:
+            self._early += data
+        elif not self._transport.is_closing():
             self._transport.write(data)
 
     def look(self, now: float) -> None:
@@ -165,7 +185,7 @@ class Socket:
         self._finish()
         self._sockets.note(self.address, reason)
         self._dropped = time.monotonic()
-        self._transport.write(close_frame(code, reason))
+        self._put(close_frame(code, reason))
 
     def abort(self) -> None:
         """No more patience: what waits for the client is lost."""

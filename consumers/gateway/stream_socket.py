@@ -60,13 +60,10 @@ class StreamClient:
         self.socket.drop(OVERLOADED, "The gateway fell behind: trades are missing. Connect again.")
 
     def begin(self, streams: list[Stream], tokens: list[str]) -> None:
-        """Once it is open: what its address asks for. tokens: listen keys."""
+        """What its address asks for. tokens: listen keys. Raises ApiError."""
         self.subscribe(streams)
-        try:
-            for token in tokens:
-                self._hear(token)
-        except ApiError as error:
-            self.socket.drop(OVERLOADED, str(error))
+        for token in tokens:
+            self._hear(token)
 
     def subscribe(self, streams: list[Stream]) -> None:
         """More streams; those that it has already stay."""

@@ -64,13 +64,14 @@ class Talk:
 
     def stop_reading(self) -> None:
         """Not a byte more is taken from the kernel: aiohttp itself would go on for half a megabyte."""
-        self._transport().pause_reading()
+        self.transport().pause_reading()
 
     def read_on(self) -> None:
         """The opposite."""
-        self._transport().resume_reading()
+        self.transport().resume_reading()
 
-    def _transport(self) -> Any:
+    def transport(self) -> Any:
+        """While it is open."""
         connection = self.socket._response.connection
         assert connection is not None
         return connection.transport
@@ -102,11 +103,13 @@ async def talk(port: int, path: str, narrow: bool = False, **more: Any) -> Async
     session = aiohttp.ClientSession(connector=connector)
     async with session, session.ws_connect(url, max_msg_size=BIG, **more) as socket:
         made = Talk(socket)
+        transport = made.transport()
         reading = asyncio.create_task(made.read())
         try:
             yield made
         finally:
             reading.cancel()
+    transport.abort()  # it may have something left that nobody takes
 
 
 def run(main: Awaitable[Any]) -> Any:

@@ -13,7 +13,7 @@ from tests.consumers.gateway.sockets import Talk, run, talk
 from tests.pipeline import Pipeline, eventually, pipeline
 
 SEED = 20_261_128
-PRINTS = 12_000  # of some 170 bytes
+PRINTS = 20_000  # of some 130 bytes each: a third more than a connection and the kernel hold
 LEVELS = 30_000  # of some 25 bytes each: more than a connection holds
 Sides = list[dict[str, str]]
 

@@ -18,6 +18,7 @@ from config.api_keys import revoke_key
 from ringbuf.codes import Side
 from tests.consumers.gateway.asking import Answer, Client, gateway_port, queried
 from tests.consumers.gateway.keys import OTHER, OWNER, client_of, fund
+from tests.faults.moments import traced, why_not
 from tests.pipeline import Pipeline, eventually, pipeline
 
 PATIENCE_S = 60.0
@@ -44,14 +45,16 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
 class Heard:
     """A listener's messages, in a loop of its own."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, token: str = "") -> None:
+        """token: its listen key; without one it asks for one."""
         self.client = client
+        self._token = token
         self.messages: list[dict[str, Any]] = []
         self.closed = False
 
     async def during(self, act: Callable[[], Any], until: Callable[[list[dict[str, Any]]], Any]) -> Any:
         """Listen, act in another thread once that has begun, go on until the messages suffice."""
-        token = self.client.ask("POST", "/api/v3/userDataStream").body["listenKey"]
+        token = self._token or self.client.ask("POST", "/api/v3/userDataStream").body["listenKey"]
         url = f"http://127.0.0.1:{self.client.port}/ws/{token}"
         async with aiohttp.ClientSession() as session, session.ws_connect(url) as socket:
             acting = asyncio.create_task(asyncio.to_thread(act))
@@ -235,6 +238,28 @@ def test_a_random_trade_flow_folds_to_what_the_books_say(running: Pipeline, owne
                 order["status"], order["executedQty"], order["cummulativeQuoteQty"],
             )  # fmt: skip
     assert len(last) == 31
+
+
+def test_who_is_connected_hears_of_what_follows_even_if_the_gateway_is_slow_to_go_on(
+    running: Pipeline, owner: Client
+) -> None:
+    if missing := why_not():
+        pytest.skip(missing)
+
+    def act() -> None:
+        client = EntryClient(running.endpoint)
+        client.send(commands.place(OWNER, 190_000, 0, Side.BUY, 1, price_ticks=100_00))
+        client.send(commands.cancel(OWNER, 190_001, orig_client_id=190_000))
+        answered = 0
+        while answered < 2:
+            answered += client.own_answers(client.receive(1000))
+        client.close()
+
+    late = "inject=write,writev,sendto,sendmsg:delay_exit=300ms"  # its answer, "connected", is out, and it not back yet
+    heard = Heard(owner, owner.ask("POST", "/api/v3/userDataStream").body["listenKey"])
+    with traced(running.pid("gateway"), running.data / "logs" / "strace-gateway", "-e", late):
+        asyncio.run(heard.during(act, lambda messages: said_of(messages, "CANCELED")))
+    assert said_of(heard.messages, "NEW")
 
 
 def test_a_gateway_that_stood_still_while_both_rings_went_round_knows_all_of_it(
