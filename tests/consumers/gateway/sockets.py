@@ -98,7 +98,7 @@ def _narrow(address: Any) -> socketlib.socket:
 @asynccontextmanager
 async def talk(port: int, path: str, narrow: bool = False, **more: Any) -> AsyncIterator[Talk]:
     """Connect to a path of a gateway. narrow: the kernel keeps little of what is not read."""
-    url = f"http://127.0.0.1:{port}{path}"
+    url = f"{'https' if 'ssl' in more else 'http'}://127.0.0.1:{port}{path}"
     connector = aiohttp.TCPConnector(socket_factory=_narrow if narrow else None)
     session = aiohttp.ClientSession(connector=connector)
     async with session, session.ws_connect(url, max_msg_size=BIG, **more) as socket:
@@ -109,7 +109,7 @@ async def talk(port: int, path: str, narrow: bool = False, **more: Any) -> Async
             yield made
         finally:
             reading.cancel()
-    transport.abort()  # it may have something left that nobody takes
+    transport.abort()  # it may have something left that nobody takes, or wait for TLS's own goodbye
 
 
 def run(main: Awaitable[Any]) -> Any:

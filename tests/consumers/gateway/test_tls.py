@@ -1,6 +1,5 @@
 """Gateway and admin API over TLS, with a certificate of the test's own; and what is refused without one."""
 
-import asyncio
 import datetime
 import ipaddress
 import socket
@@ -10,7 +9,6 @@ from dataclasses import replace
 from http.client import HTTPConnection, HTTPSConnection, RemoteDisconnected
 from pathlib import Path
 
-import aiohttp
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -23,6 +21,7 @@ from config.settings import GatewaySettings, Settings
 from ops.pipeline import refuse_what_is_missing
 from ops.run_file import page_address
 from tests.consumers.gateway.asking import gateway_port
+from tests.consumers.gateway.sockets import run, talk
 from tests.pipeline import Pipeline, pipeline
 
 PATIENCE_S = 30.0
@@ -101,16 +100,13 @@ def test_both_are_served_over_tls_and_over_nothing_else(running: Pipeline, trust
 
 def test_websockets_are_wss(running: Pipeline, trusting: ssl.SSLContext) -> None:
     async def main() -> None:
-        base = f"wss://127.0.0.1:{gateway_port(running)}"
-        async with aiohttp.ClientSession() as session:
-            async with session.ws_connect(f"{base}/ws-api/v3", ssl=trusting) as one:
-                await one.send_json({"id": 1, "method": "ping"})
-                assert (await one.receive_json())["status"] == 200
-            async with session.ws_connect(f"{base}/ws", ssl=trusting) as one:
-                await one.send_json({"id": 1, "method": "SUBSCRIBE", "params": ["btcusdt@trade"]})
-                assert await one.receive_json() == {"result": None, "id": 1}
+        port = gateway_port(running)
+        async with talk(port, "/ws-api/v3", ssl=trusting) as one:
+            assert (await one.ask("ping"))["status"] == 200
+        async with talk(port, "/ws", ssl=trusting) as one:
+            assert await one.ask("SUBSCRIBE", ["btcusdt@trade"]) == {"result": None, "id": 1}
 
-    asyncio.run(main())
+    run(main())
 
 
 def test_what_can_not_be_served_is_refused_by_name(files: tuple[Path, Path], tmp_path: Path) -> None:
