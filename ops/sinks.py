@@ -20,7 +20,18 @@ from consumers.sinks.kinds import open_target
 from consumers.sinks.ledger_rows import ledger_fields
 from consumers.sinks.order_rows import OrderSpan, order_fields
 from consumers.sinks.status import read_status
-from consumers.sinks.target import EVENTS, LEDGER, ORDERS, TRADES, BadRow, Batch, Row, Target, TargetAway
+from consumers.sinks.target import (
+    EVENTS,
+    LEDGER,
+    ORDERS,
+    TRADES,
+    BadRow,
+    Batch,
+    ReadableTarget,
+    Row,
+    Target,
+    TargetAway,
+)
 from ops.reconciliation import Check
 from ringbuf.codes import ORDER_PAIRED, EventType
 from ringbuf.records import EVENT_ORDER
@@ -55,7 +66,7 @@ def check_sinks(data: Path) -> list[Check]:
 
 def compare(target: Target, at: int, journal: JournalReader) -> tuple[bool, str]:
     """Whether a target holds what the journal has up to `at`, and no more; counts and hash, or the first difference."""
-    if not target.readable:
+    if not isinstance(target, ReadableTarget):
         return True, f"stands at {at}; what it was sent can't be asked for again"
     if at > journal.last:
         return False, f"stands at {at}, the journal ends at {journal.last}"
@@ -75,7 +86,9 @@ def compare(target: Target, at: int, journal: JournalReader) -> tuple[bool, str]
     return True, f"{said}{since} to {at}, as in the journal"
 
 
-def _expected(target: Target, journal: JournalReader, first: int, at: int) -> Iterator[tuple[str, int, int, list[Row]]]:
+def _expected(
+    target: ReadableTarget, journal: JournalReader, first: int, at: int
+) -> Iterator[tuple[str, int, int, list[Row]]]:
     """(table, first, last, the rows that it must have there) from `first` to `at`."""
     catalog = Catalog.from_events(journal.listed(at))
     busts = _busts(journal, first, at) if TRADES in target.tables and target.marks_busts else {}
@@ -188,7 +201,7 @@ def resend(data: Path, name: str, first: int) -> dict[str, Any]:
         known = ", ".join(SINK_PREFIX + sink.name for sink in configured(data)) or "none is configured"
         raise ConfigError("--consumer", f"expected a sink that is configured ({known}), not {name!r}")
     with JournalReader(data) as journal, looking(sink, data, journal.epoch) as (target, at):
-        if not target.readable:
+        if not isinstance(target, ReadableTarget):
             raise ConfigError("--consumer", f"{name} is a {sink.kind}: what it was sent can't be sent again")
         last = min(at, journal.last)
         catalog = Catalog.from_events(journal.listed(last))
@@ -204,7 +217,7 @@ def resend(data: Path, name: str, first: int) -> dict[str, Any]:
     return {"consumer": name, "from": first, "to": last, "missing": missing, "refused": refused, "lost": lost}
 
 
-def _put_missing(target: Target, batch: Batch) -> tuple[int, int]:
+def _put_missing(target: ReadableTarget, batch: Batch) -> tuple[int, int]:
     """(events put, events that it will not take). Raises TargetAway."""
     try:
         return target.resend(batch), 0
@@ -226,7 +239,7 @@ def rows_of(data: Path, epoch: int, seqs: list[int]) -> list[dict[str, Any]]:
         try:
             with looking(sink, data, epoch) as (target, at):
                 answer["seq"] = at
-                if target.readable:
+                if isinstance(target, ReadableTarget):
                     table = next(table for table in (EVENTS, TRADES, LEDGER, ORDERS) if table in target.tables)
                     held = (row for seq in seqs for row in target.read(table, seq, seq))
                     answer["rows"] = [{name: _plain(value) for name, value in row.items()} for row in held]

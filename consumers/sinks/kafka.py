@@ -21,7 +21,7 @@ from consumers.sinks.kafka_producer import Producer
 from consumers.sinks.kafka_records import headers, in_trades, keys, rows_of, values
 from consumers.sinks.kafka_topic import Partition, Record, Topic
 from consumers.sinks.kafka_topics import CURSOR, TABLES, Topics
-from consumers.sinks.target import EVENTS, TRADES, BadRow, Batch, Row, Target, TargetAway, TargetRefused
+from consumers.sinks.target import EVENTS, TRADES, BadRow, Batch, ReadableTarget, Row, Target, TargetAway, TargetRefused
 from ringbuf.records import SCHEMA_HASH
 
 
@@ -39,12 +39,11 @@ def target(settings: SinkSettings, data: Path) -> Target:
     return Kafka(settings, data)
 
 
-class Kafka(Target):
+class Kafka(ReadableTarget):
     """The three topics of a prefix."""
 
     batch_events = 16_384
     commit_ms = 20  # a transaction costs a broker about as much as some thousand events
-    readable = True
     marks_busts = False  # the `busted` events stand in the topic of trades
     tables = (EVENTS, TRADES)
 

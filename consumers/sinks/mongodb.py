@@ -18,7 +18,7 @@ from config.errors import ConfigError
 from config.settings import SinkSettings
 from consumers.sinks.beginning import first_held
 from consumers.sinks.columns import BUSTED_SEQ, COLUMNS, Kind
-from consumers.sinks.target import EVENTS, TRADES, BadRow, Batch, Row, Target, TargetAway, TargetRefused
+from consumers.sinks.target import EVENTS, TRADES, BadRow, Batch, ReadableTarget, Row, Target, TargetAway, TargetRefused
 
 log = logging.getLogger(__name__)
 
@@ -52,13 +52,12 @@ def target(settings: SinkSettings, data: Path) -> Target:
     return MongoDB(settings, data)
 
 
-class MongoDB(Target):
+class MongoDB(ReadableTarget):
     """One database's collections under a prefix."""
 
     batch_events = 4096
     commit_ms = 10
     marks_busts = True
-    readable = True
     tables = (EVENTS, TRADES)
 
     def __init__(self, settings: SinkSettings, data: Path) -> None:

@@ -16,7 +16,7 @@ from config.errors import ConfigError
 from config.settings import SinkSettings
 from consumers.sinks.columns import BUSTED_SEQ, COLUMNS, Kind, rows
 from consumers.sinks.own_cursor import Cursor, CursorFile, moved, sync_folder
-from consumers.sinks.target import EVENTS, TRADES, BadRow, Batch, Row, Target, TargetAway
+from consumers.sinks.target import EVENTS, TRADES, BadRow, Batch, ReadableTarget, Row, Target, TargetAway
 
 ENDING = ".parquet"
 DAY_NS = 86_400_000_000_000
@@ -39,12 +39,11 @@ def target(settings: SinkSettings, data: Path) -> Target:
     return Parquet(settings)
 
 
-class Parquet(Target):
+class Parquet(ReadableTarget):
     """One folder of files."""
 
     batch_events = 65_536
     commit_ms = 5_000  # a file for each commit
-    readable = True
     marks_busts = True
 
     def __init__(self, settings: SinkSettings) -> None:

@@ -21,7 +21,7 @@ from consumers.sinks.column_text import JSON, RESP, ColumnText
 from consumers.sinks.columns import COLUMNS, Kind
 from consumers.sinks.redis_link import RedisLink, check_url, packed
 from consumers.sinks.redis_market import MarketKeys
-from consumers.sinks.target import EVENTS, TRADES, Batch, Row, Target, TargetAway, TargetRefused
+from consumers.sinks.target import EVENTS, TRADES, Batch, ReadableTarget, Row, Target, TargetAway, TargetRefused
 from ringbuf.codes import EventType
 from ringbuf.cuts import cut_places
 
@@ -54,13 +54,12 @@ def target(settings: SinkSettings, data: Path) -> Target:
     return Redis(settings, data)
 
 
-class Redis(Target):
+class Redis(ReadableTarget):
     """One server's keys under a prefix."""
 
     batch_events = 16_384
     commit_ms = 2
     marks_busts = False  # an entry of a stream can't be changed: a bust is an entry of its own
-    readable = True
     tables = (EVENTS, TRADES)
 
     def __init__(self, settings: SinkSettings, data: Path) -> None:

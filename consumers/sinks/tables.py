@@ -24,7 +24,18 @@ from consumers.sinks.order_rows import changed, order_fields, order_of
 from consumers.sinks.row_text import EventText, Rows, Style, rows_of
 from consumers.sinks.table_schema import CURSOR, Cursor, checked, prepare, read_cursor
 from consumers.sinks.table_schema import Database as SchemaDatabase
-from consumers.sinks.target import EVENTS, LEDGER, ORDERS, TRADES, BadRow, Batch, Row, Target, TargetAway, TargetRefused
+from consumers.sinks.target import (
+    EVENTS,
+    LEDGER,
+    ORDERS,
+    TRADES,
+    BadRow,
+    Batch,
+    ReadableTarget,
+    Row,
+    TargetAway,
+    TargetRefused,
+)
 
 CONNECT_S, ANSWER_S, LOCK_S = 5, 8, 5  # a process without life for 30 s is killed
 GONE_S = 300  # after so long without a word the server ends a session, and with it the lock of one that is no more
@@ -89,12 +100,11 @@ def login(url: str, port: int) -> dict[str, Any]:
     }
 
 
-class Tables(Target):
+class Tables(ReadableTarget):
     """The tables of one database."""
 
     batch_events = 16_384
     commit_ms = 20
-    readable = True
     marks_busts = True
 
     def __init__(self, settings: SinkSettings, database: Database) -> None:

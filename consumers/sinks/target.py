@@ -3,11 +3,12 @@
 A target never repeats and never waits: it says `TargetAway` and is opened again later. `process` does the rest.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,47 +61,59 @@ class Batch:
         return [(self.fields[at]["trade_seq"], self.fields[at]["seq"]) for at in found]
 
 
-class Target(Protocol):
+class Target(ABC):
     """One outside store. After TargetAway only `close`, then `open`."""
 
     batch_events: ClassVar[int]  # most events of one `write`
     commit_ms: ClassVar[int]  # events come together for so long
-    marks_busts: ClassVar[bool]  # rows of `trades` get `busted_seq`; False: what is there can't be changed
-    tables: tuple[str, ...]  # of `events`, `trades`, `orders`, `ledger`: what it holds
-    readable: ClassVar[bool]  # False: what it was given can't be asked for again; `read` and `resend` are not called
-    lost: int = 0  # of the events that `resend` was given since `look`: are missing, and can't be put back
 
+    @abstractmethod
     def open(self, epoch: int) -> int:
         """Connect, make or bring up to date what is needed; the sequence of its cursor, 0 = nothing yet.
 
         Raises TargetAway; TargetRefused where it holds another history, or a schema newer than this version.
         """
 
+    @abstractmethod
     def look(self, epoch: int) -> int:
-        """In place of `open`: only to `read` and `resend`, beside a process that writes. Makes nothing. As `open`."""
+        """In place of `open`: only to be asked, beside a process that writes. Makes nothing. As `open`."""
 
+    @abstractmethod
     def write(self, batch: Batch) -> None:
         """Take the events and move the cursor from `batch.after` to `batch.upto`, exactly once.
 
         Raises TargetAway (nothing is known of what arrived: open again); BadRow (nothing was taken; goes on working).
         """
 
+    def idle(self, now_ns: int) -> None:
+        """Called now and then. Raises TargetAway. Most have nothing to do."""
+        return
+
+    @abstractmethod
+    def close(self) -> None:
+        """Let go of the connection, whatever state it is in."""
+
+
+class ReadableTarget(Target):
+    """One that can be asked what it was given. `lost`: of the events that `resend` was given since `look`, how many
+    are missing and can't be put back."""
+
+    marks_busts: ClassVar[bool]  # rows of `trades` get `busted_seq`; False: what is there can't be changed
+    tables: tuple[str, ...]  # of `events`, `trades`, `orders`, `ledger`: what it holds
+    lost: int = 0
+
+    @abstractmethod
     def resend(self, batch: Batch) -> int:
         """Put what is missing of events that the cursor has passed; how many were. What is there is not touched."""
 
+    @abstractmethod
     def held_from(self) -> int:
         """The first sequence that it still means to hold: 1, or later where it forgets by rule."""
 
+    @abstractmethod
     def read(self, table: str, first: int, last: int) -> Iterator[Row]:
         """What it holds of a table from `first` to `last`, in the order of its key; absent fields left out.
 
         `orders` are named by the event that accepted them. Decimals as Decimal. A trade that was taken back has
         `busted_seq`, where the store can mark it.
         """
-
-    def idle(self, now_ns: int) -> None:
-        """Called now and then. Raises TargetAway. Most have nothing to do."""
-        return
-
-    def close(self) -> None:
-        """Let go of the connection, whatever state it is in."""

@@ -7,7 +7,6 @@ Each is sent at least once: the cursor moves when the other side has answered 2x
 import http.client
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -19,7 +18,7 @@ from config.settings import SinkSettings
 from consumers.risk.queries import alerts_from
 from consumers.sinks.own_cursor import CursorFile, moved
 from consumers.sinks.status import FOLDER
-from consumers.sinks.target import Batch, Row, Target, TargetAway, TargetRefused
+from consumers.sinks.target import Batch, Target, TargetAway, TargetRefused
 from consumers.store import StoreError
 
 TELLING = ("suspended", "unsuspended", "halted", "resumed", "state", "busted", "changed", "delisted")
@@ -46,9 +45,6 @@ class Webhook(Target):
 
     batch_events = 8192
     commit_ms = 20
-    readable = False
-    marks_busts = False
-    tables = ()
 
     def __init__(self, settings: SinkSettings, data: Path) -> None:
         self._url = settings.url
@@ -87,18 +83,6 @@ class Webhook(Target):
         for number, alert in found:
             self._post("alert", number, alert)
             self._move(self._cursor.seq, number + 1)
-
-    def resend(self, batch: Batch) -> int:
-        """Not asked of what can't be read."""
-        raise NotImplementedError
-
-    def held_from(self) -> int:
-        """Nothing is held."""
-        return self._cursor.seq + 1
-
-    def read(self, table: str, first: int, last: int) -> Iterator[Row]:
-        """Nothing can be asked for."""
-        return iter(())
 
     def close(self) -> None:
         """Nothing is open."""

@@ -33,7 +33,7 @@ def run(args: argparse.Namespace) -> int:
     elif not args.paths:
         say("without the tests on outside servers: test --servers runs them")
     if args.long:
-        command += ["-m", "long or not long"]
+        command += ["-m", "long or not long", "--timeout", "0"]
     if args.keyword:
         command += ["-k", args.keyword]
     command += args.paths

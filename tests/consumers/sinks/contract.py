@@ -5,6 +5,7 @@ test with what it does promise.
 """
 
 import random
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +15,7 @@ import pytest
 
 from config.settings import SinkSettings
 from consumers.sinks.kinds import check_sinks, open_target
-from consumers.sinks.target import EVENTS, Target, TargetAway, TargetRefused
+from consumers.sinks.target import EVENTS, ReadableTarget, TargetAway, TargetRefused
 from tests.consumers.journal_files import EPOCH
 from tests.consumers.sinks.history import History, at_the_limits, make_history
 from tests.servers.base import Server
@@ -24,7 +25,7 @@ SEED = 20261128
 CUTS = 10  # at most: a server may take a second or two to be itself again after each
 
 
-class TargetContract:
+class TargetContract(ABC):
     """Tests of a target in this process."""
 
     # What a server's class says
@@ -32,18 +33,18 @@ class TargetContract:
     server: ClassVar[Server]  # running; set by its fixture, one a module
 
     @classmethod
+    @abstractmethod
     def settings(cls, name: str, port: int) -> SinkSettings:
         """A sink of its own (database, prefix or topics named after `name`) by this port."""
-        raise NotImplementedError
 
     @classmethod
     def link(cls) -> Link:
         """A link to the server that can be cut."""
         return Link(cls.server.port)
 
+    @abstractmethod
     def take_away(self, settings: SinkSettings, seq: int) -> None:
         """Delete event `seq` behind the target's back, wherever it stands."""
-        raise NotImplementedError
 
     # What they share
 
@@ -53,9 +54,10 @@ class TargetContract:
         return make_history(tmp_path_factory.mktemp("history"), SEED)
 
     @contextmanager
-    def opened(self, settings: SinkSettings, folder: Path, epoch: int = EPOCH) -> Iterator[tuple[Target, int]]:
+    def opened(self, settings: SinkSettings, folder: Path, epoch: int = EPOCH) -> Iterator[tuple[ReadableTarget, int]]:
         check_sinks((settings,))
         target = open_target(settings, folder)
+        assert isinstance(target, ReadableTarget)
         try:
             yield target, target.open(epoch)
         finally:

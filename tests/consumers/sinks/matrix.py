@@ -10,6 +10,7 @@ import random
 import signal
 import subprocess
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import islice
@@ -99,13 +100,13 @@ class Course:
         self.pipe.up()
 
 
-class ProcessMatrix:
+class ProcessMatrix(ABC):
     """Tests of a sink's process, whatever it writes to."""
 
     @classmethod
+    @abstractmethod
     def settings(cls, name: str, port: int) -> SinkSettings:
         """As in the contract; port 0 where there is no server."""
-        raise NotImplementedError
 
     @pytest.fixture(scope="class")
     @classmethod

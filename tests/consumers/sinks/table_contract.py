@@ -3,8 +3,8 @@ schemas, two writers, values that somebody refuses, hostile names."""
 
 import json
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from abc import abstractmethod
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -44,14 +44,14 @@ class TableContract(TargetContract):
     def history(cls, tmp_path_factory: pytest.TempPathFactory) -> History:
         return make_history(tmp_path_factory.mktemp("history"), SEED, 1_500)
 
+    @abstractmethod
     def execute(self, settings: SinkSettings, *statements: str) -> list[tuple[Any, ...]]:
         """Somebody else at work in the sink's database; the rows of the last statement."""
-        raise NotImplementedError
 
     @classmethod
+    @abstractmethod
     def create(cls, database: str) -> None:
         """Make an empty database where there is none."""
-        raise NotImplementedError
 
     @classmethod
     def settings(cls, name: str, port: int) -> SinkSettings:
@@ -294,9 +294,9 @@ class TableContract(TargetContract):
                 target.write(history.batch(50, 100))
         self.fill(settings, history)
 
+    @abstractmethod
     def allow_reading(self, settings: SinkSettings) -> None:
         """Make a user `reader`, password `reads`, who may read the sink's tables, and lock the cursor, no more."""
-        raise NotImplementedError
 
     def test_a_server_that_does_not_answer_is_away(self, history: History, request: Any) -> None:
         settings = self.settings(request.node.name, self.server.port)
@@ -310,10 +310,9 @@ class TableContract(TargetContract):
         with self.opened(settings, history.data) as (target, _):
             history.expect_in(target)
 
-    @contextmanager
-    def frozen(self) -> Iterator[None]:
+    @abstractmethod
+    def frozen(self) -> AbstractContextManager[None]:
         """Meanwhile no process of the server runs."""
-        raise NotImplementedError
 
     def test_a_lock_that_somebody_holds_is_away_and_not_an_end(self, history: History, request: Any) -> None:
         settings = self.settings(request.node.name, self.server.port)
@@ -325,10 +324,9 @@ class TableContract(TargetContract):
             target.write(history.batch(at, 100))
         self.fill(settings, history)
 
-    @contextmanager
-    def holding(self, settings: SinkSettings) -> Iterator[None]:
+    @abstractmethod
+    def holding(self, settings: SinkSettings) -> AbstractContextManager[None]:
         """Meanwhile somebody has the row of `cursor` locked."""
-        raise NotImplementedError
 
     def test_a_url_or_option_of_no_use_is_refused_by_name_and_never_said(self) -> None:
         scheme = urlsplit(self.server.url).scheme

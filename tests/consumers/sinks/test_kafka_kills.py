@@ -66,6 +66,27 @@ def expect_cursor(sink: SinkSettings, history: History, told: int) -> None:
     eventually(is_there, f"the cursor at {told}, which was said to be written")
 
 
+def written(writing: list[str], broker: ManyPortKafka, victims: str, lines: int) -> int:
+    """A writer at work, and who is killed once it has said so many lines; the highest cursor that it said."""
+    with subprocess.Popen(writing, cwd=ROOT, stdout=subprocess.PIPE, text=True) as writer:
+        try:
+            assert writer.stdout is not None
+            told = max(int(writer.stdout.readline() or 0) for _ in range(lines))
+            if victims in ("broker", "both"):
+                broker.kill()
+            if victims in ("writer", "both"):
+                writer.kill()
+            if victims in ("broker", "both"):
+                broker.restart()
+            if victims == "broker":  # the writer comes back by itself; what hung it gives up, and writes once more
+                while int(writer.stdout.readline()) <= told:
+                    pass
+                writer.kill()
+            return max([told, *map(int, writer.stdout.read().split())])
+        finally:
+            writer.kill()
+
+
 def test_another_process_sees_each_event_once_over_kills_of_broker_writer_and_both(
     broker: ManyPortKafka, tmp_path: Path
 ) -> None:
@@ -77,24 +98,12 @@ def test_another_process_sees_each_event_once_over_kills_of_broker_writer_and_bo
     reading = [sys.executable, "-c", READER, broker.address, "killed.events", str(history.last)]
     writing = [sys.executable, "-c", WRITER, sink.url, str(history.data), "6"]
     with subprocess.Popen(reading, cwd=ROOT, stdout=subprocess.PIPE, text=True) as reader:
-        told = 0
-        for victims in ("writer", "broker", "writer", "both", ""):
-            with subprocess.Popen(writing, cwd=ROOT, stdout=subprocess.PIPE, text=True) as writer:
-                assert writer.stdout is not None
-                for _ in range(rng.randrange(1, 40)):
-                    told = max(told, int(writer.stdout.readline() or 0))
-                if victims in ("broker", "both"):
-                    broker.kill()
-                if victims in ("writer", "both"):
-                    writer.kill()
-                if victims in ("broker", "both"):
-                    broker.restart()
-                if victims == "broker":  # the writer has come back by itself
-                    assert told < int(writer.stdout.readline())
-                    writer.kill()
-                told = max([told, *map(int, writer.stdout.read().split())])
-            expect_cursor(sink, history, told)
         try:
+            told = 0
+            for victims in ("writer", "broker", "writer", "both", ""):
+                told = max(told, written(writing, broker, victims, rng.randrange(1, 40)))
+                if victims != "both":  # then it may hang until the next writer ends it
+                    expect_cursor(sink, history, told)
             seen = reader.communicate(timeout=120)[0].split()
         finally:
             reader.kill()
