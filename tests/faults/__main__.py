@@ -31,6 +31,8 @@ def main() -> int:
     folder = args.folder or Path(tempfile.mkdtemp(prefix="matchline-faults-"))
     print(f"seed {seed}, in {folder}", file=sys.stderr, flush=True)
     campaign = run(args.kills, args.stops, seed, folder, args.stop_seconds, args.rate, args.minutes)
+    if campaign.ok and args.folder is None:
+        folder.rmdir()  # each round has taken its own away
     report = campaign.report()
     if args.json:
         print(json.dumps(report))

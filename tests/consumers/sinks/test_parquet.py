@@ -1,11 +1,11 @@
 """Parquet files: the contract's promises where there is no server, kills at any step, days, merging."""
 
-import os
 import random
 import subprocess
 import sys
-import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
@@ -16,7 +16,7 @@ from consumers.sinks.parquet import FILES_A_DAY, range_of, read_file, write_file
 from consumers.sinks.target import EVENTS, TargetAway, TargetRefused
 from tests.consumers.journal_files import EPOCH
 from tests.consumers.sinks.history import History, at_the_limits, make_history
-from tests.consumers.sinks.matrix import ProcessMatrix
+from tests.consumers.sinks.matrix import Course, ProcessMatrix
 from tests.disks import filled, small_disk
 from tests.pipeline import ROOT
 
@@ -24,7 +24,6 @@ SEED = 3
 # Writes batches until it is killed; says each cursor that it has moved to.
 WRITER = """
 import sys
-import tempfile
 from pathlib import Path
 import numpy as np
 from config.settings import SinkSettings
@@ -160,6 +159,14 @@ def test_a_url_that_is_no_folder_is_refused_by_name() -> None:
 class TestProcess(ProcessMatrix):
     """Its process in a pipeline."""
 
+    rows: ClassVar[Path]
+
     @classmethod
     def settings(cls, name: str, port: int) -> SinkSettings:
-        return settings(Path(tempfile.gettempdir()) / f"matchline-{os.getpid()}-{name}")
+        return settings(cls.rows / name)
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def course(cls, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Course]:
+        cls.rows = tmp_path_factory.mktemp("rows")
+        yield from cls.courses(tmp_path_factory.mktemp("course"), None, cls.settings("course", 0))
