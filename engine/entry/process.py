@@ -45,7 +45,7 @@ from engine.entry.guards import Guards
 from engine.entry.routing import Routes
 from engine.entry.sessions import BINARY, FORMS, NUMBERS, Session, Sessions
 from engine.entry.storage import Storage
-from engine.entry.vetting import disconnect_command, malformed_command, vet
+from engine.entry.vetting import disconnect_command, malformed_command, needs_catalog, vet
 from ringbuf.codes import Reason
 from ringbuf.cursor import CursorSource, CursorState
 from ringbuf.lanes import Lanes
@@ -163,6 +163,8 @@ class Entry:
             session.frames.append(notice({"op": "pong"}))
             return
         commands, wrong = decode_all(fields, self.catalog, self.trade_of)
+        if wrong is not None and self._catch_up():  # with a listing among it, perhaps
+            commands, wrong = decode_all(fields, self.catalog, self.trade_of)
         if wrong is not None:
             session.frames.append(notice({"error": wrong}))
         self._send(session, commands, 0)
@@ -185,6 +187,8 @@ class Entry:
         if len(others):
             commands = commands[: whole_groups(commands, int(others[0]))]
             session.frames.append(notice({"op": "hello", "session": session.number | BINARY}))
+        if needs_catalog(commands):
+            self._catch_up()
         for wrong in vet(commands, self.catalog, self.trade_of):
             session.frames.append(notice({"error": wrong}))
         self._send(session, commands, BINARY, named=bool(meant[: len(commands)].any()))
@@ -301,6 +305,13 @@ class Entry:
             self._flush(session)
         self.cursor.set(self.reader.position)
         return True
+
+    def _catch_up(self) -> bool:
+        """Take in all that is safe by now: who writes to us may have heard of it elsewhere. Whether there was any."""
+        begin, limit = self.reader.position, self.reader.limit
+        while self.reader.position < limit and self.answer():
+            pass
+        return self.reader.position > begin
 
     def _fold_history_from(self, position: int) -> None:
         limit = self.reader.limit

@@ -38,6 +38,11 @@ def disconnect_command(account: int) -> np.ndarray:
     return command
 
 
+def needs_catalog(commands: np.ndarray) -> bool:
+    """Whether `vet` looks up what is listed."""
+    return bool(np.isin(commands["op"], _WIDE).any())
+
+
 def vet(commands: np.ndarray, catalog: Catalog, trade_of: TradeOf) -> list[str]:
     """Mend COMMAND records in place; returns what was wrong with those that became malformed, naming the field."""
     commands["ingress_ns"] = 0  # stamped here, not by the client

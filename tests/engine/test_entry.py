@@ -10,6 +10,9 @@ import numpy as np
 import orjson
 import pytest
 
+from client.python.lane_client import LaneClient
+from config.catalog import Catalog
+from config.json_commands import decode_all
 from ringbuf.codes import FLAG_LAST, EventType, Op, Reason
 from ringbuf.records import COMMAND, COMMAND_BUST, COMMAND_LIST_INSTRUMENT, EVENT
 from tests.engine.dealer import Client, funded, new_account, place, times
@@ -32,6 +35,21 @@ def test_a_json_command_is_answered_with_its_event(client: Client) -> None:
     assert answer["type"] == "deposited" and answer["amount"] == "10.500000"
     assert (answer["account"], answer["client_id"]) == (account, 1)
     assert answer["seq"] > 0 and answer["ts_ns"] > 0
+
+
+def test_what_was_listed_by_another_door_is_known_when_a_client_names_it(running: Pipeline, client: Client) -> None:
+    account, lane = new_account(), LaneClient(running.name, "lists")
+    for number in range(20):  # of an entry that waits for its clients, most of the time
+        asset = {"name": f"FRESH{number}", "decimals": 2}
+        listing, _ = decode_all({"op": "list_asset", **asset}, Catalog(), lambda seq: None)
+        assert lane.send(listing) == 1
+        while not lane.own_answers(lane.receive(500)):
+            pass
+        answer = client.ask(
+            {"op": "deposit", "account": account, "asset": asset["name"], "amount": "1.25", "client_id": 1 + number}
+        )
+        assert (answer.get("type"), answer.get("amount")) == ("deposited", "1.25"), answer
+    lane.close()
 
 
 def test_binary_commands_are_answered_with_binary_events(client: Client) -> None:
