@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -19,7 +20,7 @@ class ServerFailed(RuntimeError):
     """A server ended by itself, never answered, or would not end; says the last lines of its log."""
 
 
-class Server:
+class Server(ABC):
     """One private server; its data, log and settings are below `folder`, and a restart keeps port and data.
 
     A server dies with the *thread* that started it, so that none outlives a test run that is killed.
@@ -39,24 +40,25 @@ class Server:
     # What a server says of itself
 
     @property
+    @abstractmethod
     def url(self) -> str:
         """As `[[sink]] url` takes it."""
-        raise NotImplementedError
 
     def prepare(self) -> None:
-        """Make what must be there before the first start."""
+        """Make what must be there before the first start. Some need nothing."""
+        return
 
+    @abstractmethod
     def command(self) -> list[str]:
         """The command that runs it in the foreground."""
-        raise NotImplementedError
 
+    @abstractmethod
     def connect(self) -> Any:
         """A new connection of its usual client; the caller closes it."""
-        raise NotImplementedError
 
+    @abstractmethod
     def answers(self) -> bool:
         """Whether it carries out a real request: an open port is not enough."""
-        raise NotImplementedError
 
     def privileges(self) -> list[str]:
         """Options of setpriv that it runs under."""

@@ -70,9 +70,13 @@ def test_it_listens_on_loopback_only(server: Server) -> None:
 def test_a_server_that_ends_by_itself_is_named_with_its_log(tmp_path: Path) -> None:
     class Broken(Server):
         name = "broken"
+        url = ""
 
         def command(self) -> list[str]:
             return ["sh", "-c", "echo no such thing; exit 3"]
+
+        def connect(self) -> None:
+            """Nobody does."""
 
         def answers(self) -> bool:
             return False
@@ -87,8 +91,9 @@ from pathlib import Path
 from tests.servers.base import Server
 
 class Sleeper(Server):
-    name = "sleeper"
+    name = url = "sleeper"
     def command(self): return ["sleep", "600"]
+    def connect(self): return None
     def answers(self): return True
 
 print(Sleeper(Path(sys.argv[1])).start().pid, flush=True)
